@@ -1,0 +1,151 @@
+"""What a search and an answer consist of; every value is immutable and made of the corpus's own.
+
+A citation's `quote` is `document.text[start:end]`, always.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from corpus.types import Chunk
+
+Mode = Literal["hybrid", "dense", "lexical"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Restricts a search; an empty tuple or string does not restrict."""
+
+    documents: tuple[int, ...] = ()  # document ids
+    cases: tuple[int, ...] = ()  # case numbers
+    places: tuple[str, ...] = ()
+    since: str = ""  # ISO dates, inclusive
+    until: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.documents or self.cases or self.places or self.since or self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk found for a question."""
+
+    rank: int  # from 1
+    score: float  # higher is better; calibrated, about 0 to 1 in hybrid mode
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The evidence of a sentence: an excerpt with its exact place."""
+
+    n: int  # from 1, as shown in [n]
+    document: str
+    document_id: int
+    case: int | None
+    case_title: str
+    section: str
+    chunk_id: int
+    start: int
+    end: int
+    quote: str  # == text of the document [start:end]
+    marks: tuple[tuple[int, int], ...] = ()  # the answering words, offsets in the document
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """The verdict on one sentence after it was checked against what it cites."""
+
+    supported: bool
+    score: float  # 0 to 1
+    problems: tuple[str, ...] = ()  # Chinese, one reason each: "数字“95%”不在引文中"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an answer with the numbers of its citations."""
+
+    text: str
+    citations: tuple[int, ...]
+    support: Support | None = None
+    marks: tuple[tuple[int, int], ...] = ()  # the answering words, offsets in `text`
+    group: str = ""  # the case (or place) under which it is shown, for questions on several
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A comparison: `cells[row][column]` holds indexes of the answer's sentences."""
+
+    columns: tuple[str, ...]
+    rows: tuple[str, ...]
+    cells: tuple[tuple[tuple[int, ...], ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A step of answering that has ended: retrieve, rank, generate, verify."""
+
+    name: Literal["complete", "retrieve", "rank", "generate", "verify"]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of the answer's text as it is written, before it is checked."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer; `refused` means that the documents do not say."""
+
+    question: str
+    completed_question: str  # the question made self-contained from the history
+    answer: str  # plain text, citations as [n]
+    refused: bool
+    sentences: tuple[Sentence, ...]
+    citations: tuple[Citation, ...]
+    answerer: str  # "extractive", "transformers:NAME", "openai:NAME"
+    seconds: float
+    lead: str = ""  # an opening line that only names the case; not a claim of its own
+    note: str = ""  # what the documents do not say, or a corrected premise
+    nearest: tuple[Citation, ...] = ()  # shown with a refusal, marked as such
+    table: Table | None = None
+    stages: tuple[Stage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an answerer is given: the question and the passages, best first."""
+
+    question: str  # self-contained
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an answerer returns before it is checked and numbered."""
+
+    sentences: tuple[Sentence, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    refused: bool = False
+    lead: str = ""
+    note: str = ""
+    table: Table | None = None
+
+
+class Cancel(Protocol):
+    """Something that says whether the user pressed stop; a threading.Event fits."""
+
+    def is_set(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier question of the conversation."""
+
+    question: str
+    completed_question: str = ""
+    cases: Sequence[int] = field(default_factory=tuple)
