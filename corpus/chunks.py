@@ -1,0 +1,91 @@
+"""A document in, its chunks out: the units that are embedded and retrieved.
+
+A chunk is one or more whole sentences of one leaf of the outline, so it never crosses an item, a
+section or a case. Headings are not chunks of their own; they go into the path of the chunks below.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+
+from corpus.outline import case_place, path
+from corpus.sentences import sentence_spans
+from corpus.types import Chunk, Document, Node
+
+MAX_CHARS = 300  # of a chunk, unless one sentence is longer
+_MIN_TAIL = 80  # a shorter rest joins the chunk before it
+_CONTENT = frozenset({"item", "paragraph", "row", "preface"})
+_SECTIONS = frozenset({"chapter", "section", "subsection"})
+
+
+def split_chunks(document: Document, *, max_chars: int = MAX_CHARS) -> list[Chunk]:
+    """Split a document into chunks in document order; their ids are 0 until they are stored.
+
+    A heading with no text below it becomes a chunk, so that no sentence is lost.
+    """
+    outline, text = document.outline, document.text
+    places = {
+        node.case: case_place(node.title, text[node.start : node.end])
+        for node in outline
+        if node.kind == "case"
+    }
+    titles = {node.case: node.title for node in outline if node.kind == "case"}
+    chunks = []
+    for node in _content_nodes(outline):
+        section = section_path(outline, node)
+        for start, end in _groups(text, node, max_chars):
+            chunks.append(
+                Chunk(
+                    id=0,
+                    document_id=document.id,
+                    node=node.id,
+                    start=start,
+                    end=end,
+                    text=text[start:end],
+                    document=document.title,
+                    case=node.case,
+                    case_title=titles.get(node.case, ""),
+                    section=section,
+                    place=places.get(node.case) or document.metadata.place,
+                    page=bisect_right(document.pages, start) or None,
+                )
+            )
+    return chunks
+
+
+def section_path(outline: Sequence[Node], node: Node) -> str:
+    """The headings between the case and the node: `一、… › (二)…`."""
+    return " › ".join(
+        up.label + up.title for up in path(outline, node) if up.kind in _SECTIONS and up is not node
+    )
+
+
+def _content_nodes(outline: Sequence[Node]) -> Iterator[Node]:
+    with_content = {
+        up.id for node in outline if node.kind in _CONTENT for up in path(outline, node)
+    }
+    for node in outline:
+        bare = node.kind == "heading" and node.parent not in with_content and node.parent != 0
+        if node.kind in _CONTENT or bare:
+            yield node
+
+
+def _groups(text: str, node: Node, max_chars: int) -> Iterator[tuple[int, int]]:
+    """Whole sentences of the node, put together up to `max_chars`."""
+    start = end = -1
+    pending: tuple[int, int] | None = None
+    for a, b in sentence_spans(text, node.start, node.end):
+        if start >= 0 and b - start > max_chars:
+            if pending:
+                yield pending
+            pending, start = (start, end), a
+        elif start < 0:
+            start = a
+        end = b
+    if start < 0:
+        return
+    if pending and end - start < _MIN_TAIL:
+        yield pending[0], end
+        return
+    if pending:
+        yield pending
+    yield start, end
