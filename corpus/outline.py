@@ -12,6 +12,7 @@ are found inside a line as well as at its start; what stands before the first ca
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from corpus.sentences import sentence_spans, strip_span
 from corpus.types import Node, NodeKind
@@ -271,7 +272,7 @@ def _closings(text: str, blocks: list[_Block]) -> list[_Block]:
     ends = [
         i for i, block in enumerate(blocks) if block.rank == _CASE_RANK or block.leaf == "trailer"
     ]
-    for start, end in zip(ends, [*ends[1:], len(blocks)], strict=True):
+    for start, end in pairwise([*ends, len(blocks)]):
         last = end - 1
         if blocks[start].rank != _CASE_RANK or blocks[last].leaf != "paragraph":
             continue
