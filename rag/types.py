@@ -3,8 +3,7 @@
 A citation's `quote` is `document.text[start:end]`, always.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from corpus.types import Chunk
@@ -114,6 +113,8 @@ class Answer:
     nearest: tuple[Citation, ...] = ()  # shown with a refusal, marked as such
     table: Table | None = None
     stages: tuple[Stage, ...] = ()
+    confidence: float = 1.0  # 0 to 1: how surely the documents answer the question
+    notice: str = ""  # about the answering itself: a generator that is down, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +135,12 @@ class Draft:
     lead: str = ""
     note: str = ""
     table: Table | None = None
+    confidence: float = 1.0
 
 
 class Cancel(Protocol):
     """Something that says whether the user pressed stop; a threading.Event fits."""
 
-    def is_set(self) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """An earlier question of the conversation."""
-
-    question: str
-    completed_question: str = ""
-    cases: Sequence[int] = field(default_factory=tuple)
+    def is_set(self) -> bool:
+        """Tell whether to stop."""
+        ...

@@ -1,0 +1,127 @@
+"""Settings of retrieval and answering: default, then HOME/config.toml, environment, flags.
+
+Every table of the file is one of the dataclasses below, for instance::
+
+    model = "D:/models/bge-small-zh-v1.5"
+    answerer = "openai"
+
+    [answers]
+    max_chars = 600
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from corpus.errors import UserError
+
+T = TypeVar("T")
+AnswererName = Literal["extractive", "transformers", "openai"]
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalConfig:
+    """How passages are found."""
+
+    n_candidates: int = 100  # chunks taken from each of the two indexes
+    title_boost: float = 0.5  # weight of words that stand in the titles above a chunk
+    dense_weight: float = 0.35  # of the weighted sum where no learnt re-ranker applies
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerConfig:
+    """How answers are put together."""
+
+    max_chars: int = 400  # of an answer, unless a list needs more
+    refuse_below: float = 0.5  # confidence; calibrated on the dev split of the question set
+    failing: Literal["mark", "drop"] = "mark"  # what happens to sentences that fail the checks
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorConfig:
+    """Which language model writes; unused by the extractive answerer."""
+
+    generator: str = ""  # a folder, a hub name, or the name on the server
+    base_url: str = ""  # of an OpenAI-compatible server; the key comes from ZHENGWEN_API_KEY
+    max_tokens: int = 800
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings."""
+
+    model: str = ""  # embedding model: a folder or a hub name; "" is the built-in one
+    answerer: AnswererName = "extractive"
+    retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
+    answers: AnswerConfig = field(default_factory=AnswerConfig)
+    generation: GeneratorConfig = field(default_factory=GeneratorConfig)
+
+
+def default_home() -> Path:
+    """`$ZHENGWEN_HOME`, else `~/.zhengwen`."""
+    return Path(os.environ.get("ZHENGWEN_HOME") or Path.home() / ".zhengwen")
+
+
+def load_config(home: Path, flags: Mapping[str, str] | None = None) -> Config:
+    """Read HOME/config.toml, then ZHENGWEN_MODEL, ZHENGWEN_ANSWERER, …, then `flags`.
+
+    Raises
+    ------
+    UserError
+        Naming the file, the key and the value that does not fit.
+    """
+    file = home / "config.toml"
+    config = Config()
+    if file.is_file():
+        try:
+            config = _merged(config, tomllib.loads(file.read_text("utf-8")), str(file))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"无法读取配置 {file}:{error},请按 TOML 格式改正",
+                f"cannot read settings {file}: {error}",
+            ) from error
+    named = {"model", "answerer", "generator", "base_url"}
+    environment = {key: os.environ.get(f"ZHENGWEN_{key.upper()}", "") for key in named}
+    for source, values in (("environment", environment), ("flags", dict(flags or {}))):
+        config = _merged(config, {k: v for k, v in values.items() if v}, source)
+    return config
+
+
+def _merged(config: Config, values: Mapping[str, Any], source: str) -> Config:
+    flat = {"generator", "base_url"} & values.keys()
+    nested = {**values.get("generation", {}), **{key: values[key] for key in flat}}
+    values = {k: v for k, v in values.items() if k not in flat}
+    if nested:
+        values["generation"] = nested
+    if (answerer := values.get("answerer")) not in (None, "extractive", "transformers", "openai"):
+        raise _bad(source, "answerer", answerer)
+    return _replaced(config, values, source)
+
+
+def _replaced(part: T, values: Mapping[str, Any], source: str) -> T:
+    known = {f.name for f in fields(part)}  # type: ignore[arg-type]
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise _bad(source, key, value)
+        current = getattr(part, key)
+        if isinstance(value, dict):
+            changes[key] = _replaced(current, value, source)
+        elif isinstance(current, float) and isinstance(value, int | float):
+            changes[key] = float(value)
+        elif type(value) is type(current):
+            changes[key] = value
+        else:
+            raise _bad(source, key, value)
+    return replace(part, **changes)  # type: ignore[type-var]
+
+
+def _bad(source: str, key: str, value: object) -> UserError:
+    return UserError(
+        f"配置项 {key} = {value!r} 无效(来自 {source}),请改正或删去",
+        f"setting {key} = {value!r} from {source} is not valid; correct or delete it",
+    )

@@ -1,0 +1,145 @@
+"""A question in, what it asks for out: its kind, the kind of answer, places, years, cases, topic.
+
+Only closed word classes of Chinese and English are looked at (interrogatives, quantifiers, words
+for "case" or "measure"), never the vocabulary of a particular document.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from corpus.errors import QuestionError
+from corpus.outline import chinese_number
+
+MAX_QUESTION = 2_000  # characters
+
+Kind = Literal["fact", "how", "list", "compare", "across"]
+Wants = Literal["number", "date", "name", "reason", ""]
+
+_ACROSS = re.compile(
+    r"哪(?:些|几个?|个)?(?:案例|城市|地方|地区|地市|市(?!场)|省份|个市|单位的案例)|"
+    r"(?:各个?|所有|全部|每个|多少个?|几个)(?:案例|城市|地方|地市|市(?!场))|"
+    r"which (?:cases|cities|places)|all (?:the )?cases",
+    re.IGNORECASE,
+)
+_COMPARE = re.compile(
+    r"异同|有何不同|有什么不同|有啥不同|区别|差别|差异|对比|比较一下|相比(?!上年|去年|同期|以往|之前)|"
+    r"(?:分别|各自?)(?:是|有|怎|如何|采取|做|推|用|为)|谁(?:更|的.{1,8}更)|哪个更|compare|difference",
+    re.IGNORECASE,
+)
+_LIST = re.compile(
+    r"哪些|哪几|哪[两二三四五六七八九十]|包括什么|包含什么|有什么(?:措施|做法|举措|办法|内容|功能|成效|新)|"
+    r"(?:什么|啥)(?:措施|做法|举措|招|办法)|具体(?:措施|做法|举措|内容)|列出|列举|一一|分别(?:是|有)|"
+    r"几(?:个|项|条|种|大|方面|点|类)(?:方面)?(?:措施|做法|举措|内容|创新|突破|机制)|"
+    r"(?:措施|做法|举措|内容|亮点|经验|成效|要点)(?:有|是)?(?:哪|什么|啥|\?|$)|"
+    r"(?:which|what) (?:\w+ )?(?:measures|steps)|\blist\b",
+    re.IGNORECASE,
+)
+_HOW = re.compile(
+    r"如何|怎么|怎样|怎麼|咋|靠什么|通过什么|凭什么|\bhow (?!many|much|long|often|fast)", re.I
+)
+_NUMBER = re.compile(
+    r"多少|几(?!乎|年来)|多大|多高|多长|多久|多快|占比|比例|百分之|(?:率|量|额|数|成本|价格|幅度)(?:是|有|为|达)|"
+    r"how (?:many|much|long|often|fast)|what (?:percentage|share|rate)",
+    re.IGNORECASE,
+)
+_DATE = re.compile(r"何时|什么时候|啥时候|哪一?年|哪一?天|几月|几号|哪个月|什么时间|\bwhen\b", re.I)
+_NAME = re.compile(
+    r"谁|哪个|哪家|哪位|哪一(?!年|天)|叫什么|叫啥|什么名|名称|全称|哪里|哪儿|在哪|什么(?:平台|系统|机制|模式|机构|公司)|"
+    r"\bwho\b|\bwhich\b|\bwhere\b|what is the name",
+    re.IGNORECASE,
+)
+_REASON = re.compile(r"为什么|为何|为啥|什么原因|目的|\bwhy\b", re.I)
+_CASE_REFERENCE = re.compile(
+    r"案例\s*([一二三四五六七八九十]+|\d{1,2})|第([一二三四五六七八九十]+|\d{1,2})个案例"
+)
+_YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)\s*年?")
+_FILLER = re.compile(
+    r"请问|请教|麻烦问?一?下|想问一?下|我想(?:知道|了解|问)|能不能|可不可以|能否|是否|有没有|是不是|吗|呢|啊|吧|呀|"
+    r"请|帮我|告诉我|介绍一下|说说|讲讲|说一下|讲一下|一下|到底|究竟|大概|大约|"
+    r"多少(?:个|家|件|条|项|万|亿|元|人)?|哪些|哪几(?:个|项|条|家|种)?|哪个|哪家|哪里|哪儿|哪位|什么时候|何时|啥时候|"
+    r"什么|啥|如何|怎么样|怎么|怎样|咋样?|为什么|为何|为啥|谁|几(?:个|家|件|条|项|种|人|天|年|月)?(?=[,。?]|$)|多久|多长时间|多长|多大|"
+    r"具体|分别|主要|都|的|了|是|有"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a question asks for."""
+
+    kind: Kind
+    wants: Wants
+    places: tuple[str, ...]  # as the documents call them: 深圳市 for 深圳
+    years: tuple[str, ...]
+    cases: tuple[int, ...]  # named by number
+    topic: str  # the question without its interrogatives
+
+
+def clean_question(question: str) -> str:
+    """Drop control characters and surrounding blanks.
+
+    Raises
+    ------
+    QuestionError
+        If nothing is left that could be searched for, or it is longer than MAX_QUESTION.
+    """
+    kept = "".join(c if c.isprintable() or c in "\n\t" else " " for c in question)
+    kept = " ".join(kept.split())
+    if not any(c.isalnum() for c in kept):
+        raise QuestionError(
+            "问题里没有文字,请输入要问的内容", "the question has no words; please type a question"
+        )
+    if len(kept) > MAX_QUESTION:
+        raise QuestionError(
+            f"问题有 {len(kept)} 个字,超过 {MAX_QUESTION} 字,请缩短后再问",
+            f"the question has {len(kept)} characters; the limit is {MAX_QUESTION}",
+        )
+    return kept
+
+
+def read_intent(question: str, places: Collection[str] = ()) -> Intent:
+    """Tell what `question` asks for; `places` are the places of the documents."""
+    question = unicodedata.normalize("NFKC", question)
+    wants: Wants = ""
+    patterns: tuple[tuple[Wants, re.Pattern[str]], ...] = (
+        ("date", _DATE),
+        ("reason", _REASON),
+        ("number", _NUMBER),
+        ("name", _NAME),
+    )
+    for name, pattern in patterns:
+        if pattern.search(question):
+            wants = name
+            break
+    named = named_places(question, places)
+    kind: Kind = "fact"
+    if _ACROSS.search(question):
+        kind = "across"
+    elif len(named) > 1 or _COMPARE.search(question):
+        kind = "compare"
+    elif _LIST.search(question):
+        kind = "list"
+    elif _HOW.search(question) and wants not in ("number", "date"):
+        kind = "how"
+    cases = tuple(chinese_number(a or b) for a, b in _CASE_REFERENCE.findall(question))
+    years = tuple(dict.fromkeys(_YEAR.findall(question)))
+    return Intent(kind, wants, named, years, cases, topic(question))
+
+
+def named_places(question: str, places: Collection[str]) -> tuple[str, ...]:
+    """The places among `places` that the question names, in full or without 省, 市, 县, 区."""
+    found = []
+    for place in places:
+        short = re.sub(r"(?:自治区|自治州|省|市|县|区)$", "", place)
+        if len(short) > 1 and (at := question.find(short)) >= 0:
+            found.append((at, place))
+    return tuple(place for _, place in sorted(found))
+
+
+def topic(question: str) -> str:
+    """The question without interrogatives and fillers; the question itself if nothing is left."""
+    rest = _FILLER.sub(" ", question)
+    rest = " ".join(re.sub(r"[?!。,、;:\"“”]", " ", rest).split())
+    return rest or question
