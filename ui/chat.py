@@ -1,0 +1,370 @@
+"""Answers in, markup out: the left side of the page.
+
+Pure functions: the same answer and language give the same escaped HTML. A citation is a button
+whose `data-c` is its place in the `data-citations` list of its message, so that a message carries
+all that the source pane needs, today or after a reload.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rag.types import Answer, Citation, Sentence, Stage
+from ui.markup import escape, icon, icon_button, marked
+from ui.text import CAUSES, Lang, numeral, say
+
+
+def render_turn(
+    answer: Answer, lang: Lang, *, message: int = 0, rating: str = "", warning: str = ""
+) -> str:
+    """A question and its answer.
+
+    Parameters
+    ----------
+    message
+        The number under which the answer is kept; 0 = it could not be saved, so no rating.
+    rating
+        "" or "good" or one of `CAUSES`.
+    warning
+        Why it was not saved.
+    """
+    citations = [*answer.citations, *answer.nearest]
+    payload = escape(json.dumps([citation_data(c) for c in citations], ensure_ascii=False))
+    body = _refusal(answer, lang) if answer.refused else _body(answer, lang)
+    note = f'<p class="note">{icon("info")}<span>{escape(answer.note)}</span></p>'
+    return (
+        f'<article class="turn" data-message="{message}" data-citations="{payload}" '
+        f'data-question="{escape(answer.question)}">'
+        f"{render_question(answer.question)}"
+        f'<div class="a">{understood(answer, lang)}'
+        f'<div class="body">{body}</div>'
+        f"{note if answer.note else ''}"
+        f"{_sources(answer, lang)}"
+        f"{f'<p class=warn>{escape(warning)}</p>' if warning else ''}"
+        f"{_footer(answer, lang, message, rating)}</div></article>"
+    )
+
+
+def render_question(question: str) -> str:
+    """What the user asked, line breaks kept."""
+    return f'<h2 class="q"><span>{escape(question)}</span></h2>'
+
+
+def render_live(
+    question: str, lang: Lang, *, text: str = "", stages: Sequence[Stage] = (), notice: str = ""
+) -> str:
+    """An answer that is still being written: `text` as far as it goes, not checked yet."""
+    shown = f'<p class="draft">{escape(text)}<span class="caret"></span></p>' if text else ""
+    busy = escape(notice or say("working", lang))
+    return (
+        f'<article class="turn live" aria-busy="true">{render_question(question)}<div class="a">'
+        f'<div class="body">{shown}</div>'
+        f'<p class="progress"><span class="pulse"></span><span>{busy}</span>'
+        f"{render_stages(stages, lang)}</p></div></article>"
+    )
+
+
+def render_failed(question: str, lang: Lang, message: str, *, text: str = "") -> str:
+    """A question that got no answer, with the reason and a way to ask again."""
+    draft = f'<p class="draft">{escape(text)}</p>' if text else ""
+    retry = (
+        f'<button type="button" class="tb" data-do="retry">{icon("retry")}'
+        f"<span>{escape(say('retry', lang))}</span></button>"
+    )
+    return (
+        f'<article class="turn" data-question="{escape(question)}">{render_question(question)}'
+        f'<div class="a"><div class="body">{draft}<p class="warn" role="alert">{escape(message)}'
+        f'</p></div><footer class="meta">{retry}</footer></div></article>'
+    )
+
+
+def understood(answer: Answer, lang: Lang) -> str:
+    """The completed question of a follow-up, which can be taken back into the question box."""
+    if answer.completed_question in ("", answer.question):
+        return ""
+    question = escape(answer.completed_question)
+    return (
+        f'<p class="understood"><span>{escape(say("understood", lang))}<b>{question}</b></span>'
+        f'<button type="button" class="link" data-do="edit" data-text="{question}">'
+        f"{escape(say('edit_question', lang))}</button></p>"
+    )
+
+
+def render_stages(stages: Sequence[Stage], lang: Lang) -> str:
+    """检索 0.01 秒 → 排序 … in small type; nothing before the first stage has ended."""
+    if not stages:
+        return ""
+    items = "".join(
+        f"<li>{escape(say('stage_' + stage.name, lang))}"
+        f" <span>{escape(say('seconds', lang, n=_seconds(stage.seconds)))}</span></li>"
+        for stage in stages
+    )
+    return f'<ol class="stages">{items}</ol>'
+
+
+def render_sentence(sentence: Sentence, answer: Answer, lang: Lang) -> str:
+    """A sentence with its answering words bold, its citations, its verdict."""
+    support = sentence.support
+    failed = support is not None and not support.supported
+    cites = "".join(_cite(n, answer, lang) for n in sentence.citations)
+    words = marked(sentence.text, [("<b>", sentence.marks)])
+    tail = f'<span class="nb">{cites}{_verdict(sentence, lang)}</span>'
+    return f'<span class="s{" failed" if failed else ""}">{words}{tail}</span>'
+
+
+def citation_data(citation: Citation) -> dict[str, object]:
+    """A citation as the page carries it; the key names are those of `Citation`."""
+    return asdict(citation)
+
+
+def citation_from(data: object) -> Citation:
+    """Read back what `citation_data` wrote and a browser returned.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else: the browser is not trusted.
+    """
+    if not isinstance(data, dict):
+        raise ValueError("citation: expected an object")
+    try:
+        case, page = data.get("case"), data.get("page")
+        return Citation(
+            n=int(data["n"]),
+            document=str(data["document"]),
+            document_id=int(data["document_id"]),
+            case=None if case is None else int(case),
+            case_title=str(data["case_title"]),
+            section=str(data["section"]),
+            chunk_id=int(data["chunk_id"]),
+            start=int(data["start"]),
+            end=int(data["end"]),
+            quote=str(data["quote"]),
+            marks=tuple((int(a), int(b)) for a, b in data.get("marks") or ()),
+            page=None if page is None else int(page),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"citation: {error}") from error
+
+
+def reference(citation: Citation, lang: Lang) -> str:
+    """《document》案例四·section(第 N 页): how officials name a place in a text."""
+    parts = [case_name(citation.case, lang)] if citation.case is not None else []
+    if citation.section:
+        parts.append(citation.section)
+    page = f"({say('page_n', lang, n=citation.page)})" if citation.page else ""
+    return f"《{citation.document}》{'·'.join(parts)}{page}"
+
+
+def case_name(case: int | None, lang: Lang) -> str:
+    """案例十四, or Case 14; empty for text outside cases."""
+    if case is None:
+        return ""
+    return say("case_n", lang, n=numeral(case) if lang == "zh" else case)
+
+
+def plain_answer(answer: Answer, lang: Lang) -> str:
+    """The answer and its sources as text for the clipboard."""
+    lines = [answer.answer.strip()]
+    if answer.note:
+        lines.append(f"{say('note', lang)}：{answer.note}")
+    if answer.citations:
+        lines.append("")
+        lines += [f"[{c.n}] “{c.quote.strip()}”（{reference(c, lang)}）" for c in answer.citations]
+    return "\n".join([*lines, "", say("disclaimer", lang)])
+
+
+def _body(answer: Answer, lang: Lang) -> str:
+    in_table = _in_table(answer)
+    lead = f'<p class="lead">{escape(answer.lead)}</p>' if answer.lead else ""
+    blocks: list[str] = []
+    group = ""
+    for indexes in _blocks(answer):
+        shown = [i for i in indexes if i not in in_table]
+        if not shown:
+            continue
+        name = answer.sentences[shown[0]].group
+        if name != group:
+            group = name
+            blocks.append(f'<h3 class="group">{escape(name)}</h3>' if name else "")
+        text = "".join(render_sentence(answer.sentences[i], answer, lang) for i in shown)
+        blocks.append(f'<p class="line">{text}</p>')
+    one = " single" if sum(b.startswith("<p") for b in blocks) == 1 else ""
+    lines = f'<div class="lines{one}">{"".join(blocks)}</div>' if blocks else ""
+    return lead + lines + _table(answer, lang)
+
+
+def _in_table(answer: Answer) -> frozenset[int]:
+    rows = answer.table.cells if answer.table else ()
+    return frozenset(i for row in rows for cell in row for i in cell)
+
+
+def _blocks(answer: Answer) -> list[list[int]]:
+    """Indexes of the sentences, one list per line of the answer's own text."""
+    blocks: list[list[int]] = []
+    at = 0
+    for i, sentence in enumerate(answer.sentences):
+        found = answer.answer.find(sentence.text.strip(), at)
+        same_line = found >= 0 and "\n" not in answer.answer[at:found]
+        same_group = bool(blocks) and answer.sentences[blocks[-1][0]].group == sentence.group
+        if blocks and same_line and same_group:
+            blocks[-1].append(i)
+        else:
+            blocks.append([i])
+        if found >= 0:
+            at = found + len(sentence.text.strip())
+    return blocks
+
+
+def _table(answer: Answer, lang: Lang) -> str:
+    table = answer.table
+    if table is None:
+        return ""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
+    rows = []
+    for name, cells in zip(table.rows, table.cells, strict=True):
+        columns = "".join(f"<td>{_cell(cell, answer, lang)}</td>" for cell in cells)
+        rows.append(f'<tr><th scope="row">{escape(name)}</th>{columns}</tr>')
+    # A column per cell; when the columns name the row heads too, there is no empty corner.
+    corner = "<td></td>" if not rows or len(table.columns) == len(table.cells[0]) else ""
+    return (
+        f'<div class="scroll" tabindex="0"><table class="compare"><thead><tr>{corner}{head}</tr>'
+        f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _cell(indexes: Sequence[int], answer: Answer, lang: Lang) -> str:
+    known = [i for i in indexes if 0 <= i < len(answer.sentences)]
+    if not known:
+        return '<span class="none">—</span>'
+    return "".join(f"<p>{render_sentence(answer.sentences[i], answer, lang)}</p>" for i in known)
+
+
+def _refusal(answer: Answer, lang: Lang) -> str:
+    said = answer.answer.strip() or say("refused", lang)
+    out = f'<p class="refusal">{icon("info")}<span>{escape(said)}</span></p>'
+    if not answer.nearest:
+        return out
+    first = len(answer.citations)
+    cards = "".join(
+        f'<li><blockquote>{escape(c.quote.strip())}</blockquote><p class="place">'
+        f"<span>{escape(reference(c, lang))}</span>"
+        f'<button type="button" class="link" data-do="cite" data-c="{first + i}">'
+        f"{escape(say('open_source', lang))}</button></p></li>"
+        for i, c in enumerate(answer.nearest)
+    )
+    title = escape(say("nearest", lang))
+    return (
+        f'{out}<details class="nearest" open><summary>{title}</summary><ul>{cards}</ul></details>'
+    )
+
+
+def _cite(n: int, answer: Answer, lang: Lang) -> str:
+    place = next((i for i, c in enumerate(answer.citations) if c.n == n), None)
+    if place is None:  # a number that a model made up is never a link
+        return ""
+    where = escape(say("source_n", lang, n=n, place=reference(answer.citations[place], lang)))
+    return (
+        f'<button type="button" class="cite" data-do="cite" data-c="{place}" title="{where}" '
+        f'aria-label="{where}">{n}</button>'
+    )
+
+
+def _verdict(sentence: Sentence, lang: Lang) -> str:
+    support = sentence.support
+    if support is None:
+        return ""
+    if support.supported:
+        words = say("supported", lang, score=f"{support.score:.2f}")
+        return _tip("ok", "", words)
+    reason = "；".join(support.problems) or say("no_evidence", lang)
+    return _tip("bad", say("unsupported_short", lang), say("unsupported", lang, reason=reason))
+
+
+def _tip(kind: str, shown: str, words: str) -> str:
+    return (
+        f'<span class="verdict {kind}" tabindex="0" role="img" aria-label="{escape(words)}" '
+        f'data-tip="{escape(words)}">{escape(shown)}</span>'
+    )
+
+
+def _sources(answer: Answer, lang: Lang) -> str:
+    if not answer.citations or answer.refused:
+        return ""
+    items = "".join(
+        f'<li><button type="button" data-do="cite" data-c="{i}"><span class="n">{c.n}</span>'
+        f"<span class=t>{escape(_short_place(c, lang))}</span></button></li>"
+        for i, c in enumerate(answer.citations)
+    )
+    return f'<div class="sources"><h3>{escape(say("sources", lang))}</h3><ol>{items}</ol></div>'
+
+
+def _short_place(citation: Citation, lang: Lang) -> str:
+    parts = [case_name(citation.case, lang) or f"《{citation.document}》"]
+    parts.append(citation.section or citation.case_title)
+    return " · ".join(part for part in parts if part)
+
+
+def _footer(answer: Answer, lang: Lang, message: int, rating: str) -> str:
+    kept = escape(plain_answer(answer, lang))
+    actions = [
+        icon_button("copy", say("copy_answer", lang), "copy", extra=f'data-text="{kept}"'),
+        icon_button("retry", say("retry", lang), "retry"),
+    ]
+    if message:
+        actions += [_export(message, lang), render_rating(rating, lang)]
+    how = say("extractive", lang)
+    if answer.answerer != "extractive":
+        how = say("model", lang, name=answer.answerer.partition(":")[2] or answer.answerer)
+    total = say("total", lang, n=_seconds(answer.seconds))
+    return (
+        f'<footer class="meta"><div class="acts">{"".join(actions)}</div>'
+        f'<div class="how">{render_stages(answer.stages, lang)}'
+        f"<span>{escape(total)}</span><span>{escape(how)}</span></div></footer>"
+    )
+
+
+def _export(message: int, lang: Lang) -> str:
+    links = "".join(
+        f'<a href="export/{message}.{kind}?lang={lang}" download>{escape(say(key, lang))}</a>'
+        for kind, key in (("docx", "export_docx"), ("md", "export_md"))
+    )
+    label = escape(say("export", lang))
+    return (
+        f'<details class="menu"><summary class="ib" title="{label}" aria-label="{label}">'
+        f"{icon('download')}</summary><div>{links}</div></details>"
+    )
+
+
+def render_rating(rating: str, lang: Lang) -> str:
+    """Thumbs up and down with the named causes; `rating` is "", "good" or a cause."""
+    causes = "".join(
+        f'<button type="button" data-do="rate" data-verdict="bad" data-cause="{cause}">'
+        f"{escape(say('cause_' + cause, lang))}</button>"
+        for cause in CAUSES
+    )
+    said = ""
+    if rating == "good":
+        said = say("rated_good", lang)
+    elif rating:
+        said = say(
+            "rated_bad", lang, cause=say("cause_" + rating, lang) if rating in CAUSES else ""
+        )
+    good = icon_button(
+        "good",
+        say("good", lang),
+        "rate",
+        extra=f'data-verdict="good" aria-pressed="{"true" if rating == "good" else "false"}"',
+    )
+    label = escape(say("bad", lang))
+    pressed = " on" if rating and rating != "good" else ""
+    return (
+        f'<span class="rating">{good}<details class="menu"><summary class="ib{pressed}" '
+        f'title="{label}" aria-label="{label}">{icon("bad")}</summary>'
+        f"<div><p>{escape(say('cause', lang))}</p>{causes}</div></details>"
+        f'<span class="said" role="status">{escape(said)}</span></span>'
+    )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}"

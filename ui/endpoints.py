@@ -1,0 +1,255 @@
+"""What the page's script can call: plain JSON objects in, JSON objects with finished markup out.
+
+A failure comes back as `{"error": sentence}`; the script shows it. Arguments come from a browser
+and are checked here or where they are used.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from corpus.errors import StoreError
+from ui.asking import as_number
+from ui.cases import (
+    CaseCard,
+    case_cards,
+    find_case,
+    render_case,
+    render_cases,
+    render_places,
+    render_scope,
+)
+from ui.chat import citation_from, render_rating, render_turn
+from ui.conversations import Conversations, render_list
+from ui.documents import (
+    Row,
+    add_file,
+    render_documents,
+    render_preview,
+    rows_of,
+    split_of,
+    uploaded_file,
+)
+from ui.evaluate import Evaluation
+from ui.service import Service, explain
+from ui.shell import render_indexing, render_problem, render_welcome
+from ui.source import render_missing, render_source
+from ui.text import CAUSES, Lang, as_lang
+
+Payload = dict[str, object]
+Endpoint = Callable[[Payload, Lang], Payload]
+MAX_CITATIONS = 200  # of one message
+
+
+class Endpoints:
+    """The functions of the page, bound to one service."""
+
+    def __init__(self, service: Service, uploads: Path) -> None:
+        self._service = service
+        self._uploads = uploads
+        self._adding = threading.Lock()
+        self._evaluation = Evaluation()
+
+    def functions(self) -> list[Callable[[Payload], Payload]]:
+        """Every endpoint as gradio wants it: a function named `page_…` with one argument."""
+        bound: list[Endpoint] = [
+            self.start,
+            self.conversations,
+            self.conversation,
+            self.rename,
+            self.forget,
+            self.alive,
+            self.stop,
+            self.rate,
+            self.source,
+            self.cases,
+            self.case,
+            self.scope,
+            self.documents,
+            self.preview,
+            self.add,
+            self.adding,
+            self.remove,
+            self.evaluation,
+        ]
+        return [_guarded(endpoint) for endpoint in bound]
+
+    def start(self, payload: Payload, lang: Lang) -> Payload:
+        """Open the page: whether the service is ready, and all that the frame needs."""
+        service = self._service
+        if service.failure is not None:
+            problem = render_problem(explain(service.failure, lang))
+            return {"ready": False, "failed": True, "html": problem}
+        if not service.ready:
+            return {"ready": False, "html": render_indexing(lang, *service.progress)}
+        return {
+            "ready": True,
+            **self.scope(payload, lang),
+            **self.conversation(payload, lang),
+            **self.list_for(lang, as_number(payload.get("conversation"))),
+        }
+
+    def list_for(self, lang: Lang, conversation: int) -> Payload:
+        """The list of conversations with one of them chosen."""
+        return {"conversations": self._list(lang, conversation, "")}
+
+    def conversations(self, payload: Payload, lang: Lang) -> Payload:
+        """The conversations that match what was typed."""
+        query = str(payload.get("query") or "")[:100]
+        return {"html": self._list(lang, as_number(payload.get("conversation")), query)}
+
+    def conversation(self, payload: Payload, lang: Lang) -> Payload:
+        """The messages of a conversation, or the welcome of a new one."""
+        wanted = as_number(payload.get("conversation"))
+        messages = self._talks().messages(wanted) if wanted else []
+        if not messages:
+            welcome = render_welcome(lang, examples=bool(self._cards()))
+            return {"conversation": 0, "html": welcome}
+        html = "".join(render_turn(m.answer, lang, message=m.id, rating=m.rating) for m in messages)
+        return {"conversation": wanted, "html": html}
+
+    def rename(self, payload: Payload, lang: Lang) -> Payload:
+        """Give a conversation another name."""
+        title = " ".join(str(payload.get("title") or "").split())[:80]
+        self._talks().rename(as_number(payload.get("conversation")), title)
+        return {}
+
+    def forget(self, payload: Payload, lang: Lang) -> Payload:
+        """Delete a conversation."""
+        self._talks().delete(as_number(payload.get("conversation")))
+        return {}
+
+    def alive(self, payload: Payload, lang: Lang) -> Payload:
+        """Whether a question is still being answered."""
+        return {"alive": self._service.runs.alive(str(payload.get("run")))}
+
+    def stop(self, payload: Payload, lang: Lang) -> Payload:
+        """Stop answering a question."""
+        self._service.runs.stop(str(payload.get("run")))
+        return {}
+
+    def rate(self, payload: Payload, lang: Lang) -> Payload:
+        """Keep a rating; a bad one has a cause."""
+        cause = str(payload.get("cause") or "")
+        good = payload.get("verdict") == "good"
+        if not good and cause not in CAUSES:
+            raise ValueError(f"rate: unknown cause {cause!r}")
+        self._talks().rate(as_number(payload.get("message")), good=good, cause=cause)
+        return {"html": render_rating("good" if good else cause, lang)}
+
+    def source(self, payload: Payload, lang: Lang) -> Payload:
+        """The source pane for one of a message's citations."""
+        rows = payload.get("citations")
+        if not isinstance(rows, list) or not 0 < len(rows) <= MAX_CITATIONS:
+            raise ValueError("source: expected a list of citations")
+        citations = [citation_from(row) for row in rows]
+        position = min(as_number(payload.get("position")), len(citations) - 1)
+        try:
+            document = self._service.assistant.library.document(citations[position].document_id)
+        except (StoreError, LookupError):
+            return {"html": render_missing(citations, position, lang)}
+        return {"html": render_source(document, citations, position, lang)}
+
+    def cases(self, payload: Payload, lang: Lang) -> Payload:
+        """The cards of the cases tab."""
+        theme = str(payload.get("theme") or "")
+        html = render_cases(
+            self._cards(),
+            lang,
+            place=str(payload.get("place") or ""),
+            theme=int(theme) if theme.isdigit() else None,
+            words=str(payload.get("words") or "")[:100],
+        )
+        return {"html": html}
+
+    def case(self, payload: Payload, lang: Lang) -> Payload:
+        """One case in full."""
+        number = as_number(payload.get("document"))
+        document = self._service.assistant.library.document(number)
+        node = find_case(document, as_number(payload.get("case")))
+        if node is None:
+            raise LookupError("case: no such case")
+        return {"html": render_case(document, node, lang)}
+
+    def scope(self, payload: Payload, lang: Lang) -> Payload:
+        """The options of the two selectors under the question box."""
+        cards = self._cards()
+        with_cases = {card.document_id for card in cards}
+        others = [(row.id, row.title) for row in self._rows() if row.id not in with_cases]
+        places = list(dict.fromkeys(card.place for card in cards if card.place))
+        return {
+            "cases": render_scope(cards, others, lang),
+            "places": render_places(places, lang),
+        }
+
+    def documents(self, payload: Payload, lang: Lang) -> Payload:
+        """The table of documents."""
+        return {"html": render_documents(self._rows(), lang)}
+
+    def preview(self, payload: Payload, lang: Lang) -> Payload:
+        """How a document was split."""
+        number = as_number(payload.get("document"))
+        document, chunks = split_of(self._service.assistant.library, number)
+        return {"html": render_preview(document, chunks, lang)}
+
+    def add(self, payload: Payload, lang: Lang) -> Payload:
+        """Add one uploaded file; the upload itself is deleted afterwards."""
+        path, name = uploaded_file(payload.get("path"), payload.get("name"), self._uploads)
+        try:
+            with self._adding:
+                self._service.adding = (0, 0)
+                words = add_file(self._service, path, name, lang)
+        finally:
+            path.unlink(missing_ok=True)
+        return {"state": words}
+
+    def adding(self, payload: Payload, lang: Lang) -> Payload:
+        """How far the file being added has come."""
+        done, total = self._service.adding
+        return {"done": done, "total": total}
+
+    def remove(self, payload: Payload, lang: Lang) -> Payload:
+        """Remove a document; gives the table without it."""
+        self._service.assistant.library.remove([as_number(payload.get("document"))])
+        return self.documents(payload, lang)
+
+    def evaluation(self, payload: Payload, lang: Lang) -> Payload:
+        """Begin the evaluation or say how far it has come."""
+        if payload.get("begin"):
+            self._evaluation.begin(self._service.assistant)
+        return self._evaluation.show(lang)
+
+    def export(self, message: int, kind: str, lang: str) -> tuple[str, str, bytes]:
+        """`(file name, media type, bytes)` of an answer as a document."""
+        return self._talks().export(message, kind, as_lang(lang))
+
+    def _talks(self) -> Conversations:
+        return Conversations(self._service.assistant)
+
+    def _list(self, lang: Lang, conversation: int, query: str) -> str:
+        talks = self._talks().talks(query)
+        return render_list(talks, lang, current=conversation, today=date.today(), query=query)
+
+    def _rows(self) -> list[Row]:
+        return rows_of(self._service.assistant.library)
+
+    def _cards(self) -> list[CaseCard]:
+        library = self._service.assistant.library
+        return case_cards(library.document(row.id) for row in self._rows())
+
+
+def _guarded(endpoint: Endpoint) -> Callable[[Payload], Payload]:
+    """The endpoint under its page name; errors become sentences."""
+
+    def call(payload: Payload) -> Payload:
+        fields = payload if isinstance(payload, dict) else {}
+        lang = as_lang(fields.get("lang"))
+        try:
+            return endpoint(fields, lang)
+        except Exception as error:  # noqa: BLE001 - the page's edge: a sentence, no traceback
+            return {"error": explain(error, lang)}
+
+    # Prefixed, because gradio sets them as attributes of a component with names of its own.
+    call.__name__ = f"page_{endpoint.__name__}"
+    return call

@@ -1,0 +1,302 @@
+"""The words of the page: a key and a language in, a sentence for an official out.
+
+Chinese is the language of the product; English is a full second, never a mixture.
+"""
+
+from typing import Final, Literal
+
+Lang = Literal["zh", "en"]
+
+CAUSES: Final = ("引文不符", "数字有误", "应拒未拒", "遗漏", "其他")
+"""What can be wrong with an answer; stored in Chinese whatever the language of the page."""
+
+EXAMPLES: Final[tuple[tuple[str, str, str], ...]] = (
+    # kind, Chinese, English: the range of what can be asked, the last one has no answer.
+    (
+        "figure",
+        "广州税费争议调解机构有几个，配备多少名调解员？",
+        "How many tax dispute mediation bodies does Guangzhou have?",
+    ),
+    (
+        "list",
+        "深圳推动公平竞争审查提质增效有哪些创新做法？",
+        "What are Shenzhen's innovations in fair competition review?",
+    ),
+    (
+        "across",
+        "哪些案例提到了粤港澳大湾区？",
+        "Which cases mention the Greater Bay Area?",
+    ),
+    (
+        "plain",
+        "小公司欠了债还不上，想快点走完破产程序怎么办？",
+        "How can a small firm get through bankruptcy quickly?",
+    ),
+    (
+        "absent",
+        "佛山市2023年新登记了多少家企业？",
+        "How many firms were newly registered in Foshan in 2023?",
+    ),
+)
+
+_TEXT: Final[dict[str, tuple[str, str]]] = {
+    # Frame
+    "name": ("政问", "Zhengwen"),
+    "tagline": ("有据可查的案例问答", "Answers with their sources"),
+    "skip": ("跳到提问框", "Skip to the question box"),
+    "views": ("主导航", "Main"),
+    "view_ask": ("问答", "Ask"),
+    "view_cases": ("案例", "Cases"),
+    "view_documents": ("文档", "Documents"),
+    "view_evaluate": ("评测", "Evaluation"),
+    "switch": ("English", "中文"),
+    "switch_label": ("Switch to English", "切换为中文"),
+    "close": ("关闭", "Close"),
+    "back": ("返回", "Back"),
+    "cancel": ("取消", "Cancel"),
+    "save": ("保存", "Save"),
+    "loading": ("正在打开…", "Opening…"),
+    "offline": (
+        "与本机服务的连接中断，请确认程序仍在运行，然后重试。",
+        "The connection to the local service was lost. Check that it is running, then try again.",
+    ),
+    "broken": (
+        "处理时出现内部错误，已记入日志；请重试，仍不行时请把日志交给管理员。",
+        "An internal error occurred and was logged. Try again; if it stays, send the log to your "
+        "administrator.",
+    ),
+    "indexing": ("首次启动，正在建立索引", "First start: building the index"),
+    "indexing_hint": (
+        "通常只需几秒，完成后会自动打开。",
+        "This usually takes seconds; the page opens by itself.",
+    ),
+    # Conversations
+    "conversations": ("对话", "Conversations"),
+    "new": ("新对话", "New conversation"),
+    "find_conversation": ("搜索对话", "Search conversations"),
+    "no_conversations": ("还没有对话", "No conversations yet"),
+    "no_match": ("没有匹配的对话", "No matching conversation"),
+    "rename": ("重命名", "Rename"),
+    "delete": ("删除", "Delete"),
+    "delete_conversation": (
+        "删除这个对话？其中的回答和评价也会删除。",
+        "Delete this conversation with its answers and ratings?",
+    ),
+    "untitled": ("未命名", "Untitled"),
+    "today": ("今天", "Today"),
+    "earlier": ("更早", "Earlier"),
+    # Asking
+    "welcome": ("请提问", "Ask a question"),
+    "welcome_hint": (
+        "回答逐句摘自材料原文，点击句末编号即可查看出处；材料没有写的，会如实说明。",
+        "Every sentence of an answer has its source: click its number to read it. "
+        "What the documents do not say is said plainly.",
+    ),
+    "examples": ("可以这样问", "For example"),
+    "kind_figure": ("查数字", "A figure"),
+    "kind_list": ("列做法", "A list"),
+    "kind_across": ("跨案例", "Across cases"),
+    "kind_plain": ("日常说法", "Plain words"),
+    "kind_absent": ("材料中没有的", "Not in the documents"),
+    "question": ("问题", "Question"),
+    "placeholder": ("输入问题", "Type a question"),
+    "send": ("发送", "Send"),
+    "stop": ("停止", "Stop"),
+    "keys": ("Enter 发送 · Shift+Enter 换行", "Enter to send · Shift+Enter for a new line"),
+    "keys_running": ("Esc 停止", "Esc to stop"),
+    "scope": ("提问范围", "Scope"),
+    "all_places": ("全部地区", "All places"),
+    "all_cases": ("全部材料", "All documents"),
+    "whole_document": ("整篇文档", "Whole document"),
+    "disclaimer": (
+        "本内容由人工智能辅助生成，重要事项请核对原文。",
+        "Generated with the help of AI. Check important matters against the source.",
+    ),
+    "thread": ("问答内容", "Conversation"),
+    "queued": ("前面还有 {n} 个提问，请稍候…", "{n} questions are ahead of yours…"),
+    "working": ("正在查找材料…", "Searching the documents…"),
+    "stopped": ("已停止，以上内容未经核验。", "Stopped; the text above was not checked."),
+    "stopped_early": ("已停止。", "Stopped."),
+    "unsaved": (
+        "这次问答没有保存：{reason}",
+        "This answer was not saved: {reason}",
+    ),
+    # Answer
+    "understood": ("按此理解：", "Understood as: "),
+    "edit_question": ("修改", "Edit"),
+    "stage_complete": ("理解", "Understand"),
+    "stage_retrieve": ("检索", "Retrieve"),
+    "stage_rank": ("排序", "Rank"),
+    "stage_generate": ("生成", "Write"),
+    "stage_verify": ("核验", "Check"),
+    "seconds": ("{n} 秒", "{n} s"),
+    "total": ("共 {n} 秒", "{n} s in all"),
+    "extractive": ("原文摘录", "verbatim excerpts"),
+    "model": ("模型 {name}", "model {name}"),
+    "sources": ("出处", "Sources"),
+    "source_n": ("出处 {n}:{place}", "Source {n}: {place}"),
+    "supported": ("已核验，与出处相符（{score}）", "Checked against its source ({score})"),
+    "unsupported": ("未通过核验：{reason}", "Not supported: {reason}"),
+    "no_evidence": ("未找到依据", "no evidence found"),
+    "unsupported_short": ("存疑", "unsupported"),
+    "refused": ("材料中没有找到相关内容。", "The documents do not say."),
+    "nearest": ("最接近的段落（不是对问题的回答）", "Nearest passages (not an answer)"),
+    "open_source": ("查看原文", "Read in context"),
+    "note": ("说明", "Note"),
+    "copy": ("复制", "Copy"),
+    "copied": ("已复制", "Copied"),
+    "copy_answer": ("复制回答和出处", "Copy the answer with its sources"),
+    "retry": ("重新回答", "Ask again"),
+    "export_md": ("Markdown", "Markdown"),
+    "export_docx": ("Word", "Word"),
+    "export": ("导出", "Export"),
+    "good": ("回答有用", "Good answer"),
+    "bad": ("回答有问题", "Bad answer"),
+    "rated_good": ("已记录：有用", "Recorded: good"),
+    "rated_bad": ("已记录：{cause}", "Recorded: {cause}"),
+    "cause": ("问题出在哪里？", "What is wrong?"),
+    "cause_引文不符": ("引文不符", "Quote does not match"),
+    "cause_数字有误": ("数字有误", "Wrong figure"),
+    "cause_应拒未拒": ("应拒未拒", "Should have refused"),
+    "cause_遗漏": ("遗漏", "Incomplete"),
+    "cause_其他": ("其他", "Other"),
+    # Source pane
+    "source": ("出处原文", "Source"),
+    "source_of": ("出处 {n} / {total}", "Source {n} of {total}"),
+    "previous": ("上一处", "Previous"),
+    "next": ("下一处", "Next"),
+    "outline": ("目录", "Outline"),
+    "copy_reference": ("复制引文及出处", "Copy with reference"),
+    "no_source": (
+        "点击回答中的编号，在这里查看原文",
+        "Click a number in an answer to read its source",
+    ),
+    "removed": ("已移除", "removed"),
+    "removed_hint": (
+        "这份文档已从材料库移除，以下为回答时保存的引文。",
+        "This document has been removed; the quote below was kept with the answer.",
+    ),
+    "cut": ("此处省略 {n} 字", "{n} characters not shown"),
+    "show_all": ("显示全文", "Show all"),
+    "page_n": ("第 {n} 页", "page {n}"),
+    "case_n": ("案例{n}", "Case {n}"),
+    "quote_unverified": (
+        "文档内容已变化，以下为回答时保存的引文。",
+        "The document has changed; the quote below was kept with the answer.",
+    ),
+    # Cases
+    "cases_title": ("案例库", "Cases"),
+    "cases_count": ("{n} 个案例", "{n} cases"),
+    "place": ("地区", "Place"),
+    "theme": ("主题", "Theme"),
+    "all": ("全部", "All"),
+    "read_case": ("阅读全文", "Read in full"),
+    "ask_case": ("就此案例提问", "Ask about this case"),
+    "no_cases": ("没有符合条件的案例", "No case matches"),
+    "find_case": ("在案例中查找", "Search the cases"),
+    "characters": ("{n} 字", "{n} characters"),
+    "about_case": ("只在案例{n}中提问", "Questions are limited to case {n}"),
+    # Documents
+    "documents_title": ("材料库", "Documents"),
+    "documents_hint": (
+        "文件只保存在本机，不会上传到任何网络服务。",
+        "Files stay on this machine and are sent nowhere.",
+    ),
+    "drop": ("将文件拖到这里，或", "Drop files here, or"),
+    "choose_files": ("选择文件", "choose files"),
+    "formats": (
+        "支持 Word、PDF、OFD、Excel、HTML、Markdown、文本和 ZIP，单个文件不超过 {mb} MB",
+        "Word, PDF, OFD, Excel, HTML, Markdown, text and ZIP, up to {mb} MB each",
+    ),
+    "too_big": (
+        "{name} 超过 {mb} MB，没有添加；请拆分后再添加。",
+        "{name} is larger than {mb} MB and was not added; split it first.",
+    ),
+    "upload_waiting": ("等待", "Waiting"),
+    "upload_sending": ("传输", "Sending"),
+    "upload_reading": ("解析和索引", "Reading and indexing"),
+    "upload_done": ("已添加，{n} 段", "Added, {n} passages"),
+    "upload_same": ("已在材料库中，没有重复添加", "Already there, not added twice"),
+    "upload_failed": ("未添加", "Not added"),
+    "upload_refused": (
+        "这个文件不是通过本页面传输的，没有添加。",
+        "This file did not come through this page and was not added.",
+    ),
+    "upload_list": ("添加进度", "Progress"),
+    "col_document": ("文档", "Document"),
+    "col_status": ("状态", "Status"),
+    "col_size": ("大小", "Size"),
+    "col_chunks": ("段数", "Passages"),
+    "col_added": ("添加日期", "Added"),
+    "col_actions": ("操作", "Actions"),
+    "status_ready": ("可检索", "Ready"),
+    "status_indexing": ("索引中", "Indexing"),
+    "status_failed": ("失败", "Failed"),
+    "status_removed": ("已移除", "Removed"),
+    "preview": ("查看拆分", "Preview"),
+    "remove": ("移除", "Remove"),
+    "remove_document": (
+        "从材料库移除“{name}”？已有回答中的引文会保留。",
+        "Remove “{name}”? Quotes in earlier answers are kept.",
+    ),
+    "no_documents": (
+        "材料库是空的。添加文档后即可提问。",
+        "There are no documents yet. Add some, then ask.",
+    ),
+    "preview_title": ("拆分预览", "How it was split"),
+    "preview_chunks": ("{n} 段", "{n} passages"),
+    "chunk_n": ("第 {n} 段", "Passage {n}"),
+    # Evaluation
+    "evaluate_title": ("效果评测", "Evaluation"),
+    "evaluate_hint": (
+        "用随项目提供的题目检验检索和回答；运行期间可以继续提问。",
+        "Checks retrieval and answers with the questions that come with the project; "
+        "you can go on asking meanwhile.",
+    ),
+    "evaluate_run": ("开始评测", "Run"),
+    "evaluate_running": ("评测进行中", "Running"),
+    "evaluate_again": ("重新评测", "Run again"),
+    "evaluate_busy": (
+        "已有一次评测正在进行，请等它结束。",
+        "An evaluation is already running; wait until it ends.",
+    ),
+    "evaluate_missing": (
+        "评测部分没有安装，请用完整安装包重新安装。",
+        "The evaluation part is not installed; install the complete package.",
+    ),
+    "evaluate_empty": ("还没有评测结果", "No results yet"),
+    "evaluate_report": ("评测报告", "Report"),
+}
+
+
+def say(key: str, lang: Lang, **values: object) -> str:
+    """The words for `key`; `{name}` places are filled from `values`.
+
+    Raises
+    ------
+    KeyError
+        If there is no such key: a mistake of ours that a test must find.
+    """
+    words = _TEXT[key][0 if lang == "zh" else 1]
+    return words.format(**values) if values else words
+
+
+def keys() -> tuple[str, ...]:
+    """Every key, for the tests and for the page's own script."""
+    return tuple(_TEXT)
+
+
+def as_lang(value: object) -> Lang:
+    """`en` for "en", Chinese for anything else."""
+    return "en" if value == "en" else "zh"
+
+
+def numeral(n: int) -> str:
+    """14 → 十四, for labels up to 99; larger numbers stay as digits."""
+    if not 0 < n < 100:
+        return str(n)
+    digits = "零一二三四五六七八九"
+    tens, ones = divmod(n, 10)
+    if not tens:
+        return digits[ones]
+    return ("" if tens == 1 else digits[tens]) + "十" + (digits[ones] if ones else "")
