@@ -19,6 +19,8 @@ from corpus.errors import CorpusError, UserError
 if TYPE_CHECKING:
     from rag.assistant import Assistant
 
+Progress = Callable[[str, int, int], None]
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -116,14 +118,14 @@ def _positive(value: str) -> int:
     return number
 
 
-def _open(args: argparse.Namespace) -> "Assistant":
+def _open(args: argparse.Namespace, progress: Progress | None = None) -> "Assistant":
     from rag.assistant import Assistant
 
     from rag.config import default_home, load_config
 
     home = args.home or default_home()
     flags = {key: getattr(args, key, "") for key in ("model", "answerer", "generator", "base_url")}
-    return Assistant.open(home, config=load_config(home, flags), progress=_progress)
+    return Assistant.open(home, config=load_config(home, flags), progress=progress or _progress)
 
 
 def _progress(stage: str, done: int, total: int) -> None:
@@ -139,7 +141,17 @@ def _print_json(value: object, indent: int | None = None) -> None:
 def _serve(args: argparse.Namespace) -> int:
     from ui.app import serve
 
-    serve(lambda: _open(args), host=args.host, port=args.port)
+    def opener(progress: Progress) -> "Assistant":
+        def both(stage: str, done: int, total: int) -> None:
+            _progress(stage, done, total)
+            progress(stage, done, total)
+
+        return _open(args, both)
+
+    def announce(address: str) -> None:
+        print(f"政问已启动 (Zhengwen is ready): {address}", file=sys.stderr, flush=True)
+
+    serve(opener, host=args.host, port=args.port, announce=announce)
     return 0
 
 
