@@ -1,0 +1,1 @@
+"""Documents as addressable text: reading, outline, chunks, the store."""

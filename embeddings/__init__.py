@@ -1,0 +1,1 @@
+"""Text into terms and vectors, and their neighbours."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def fold(text: str) -> str:
     """NFKC, lower case, Traditional to Simplified Chinese."""
-    return _converter().convert(unicodedata.normalize("NFKC", text).lower())
+    folded: str = _converter().convert(unicodedata.normalize("NFKC", text).lower())
+    return folded
 
 
 @cache

@@ -28,7 +28,8 @@ class RetrievalConfig:
 
     n_candidates: int = 100  # chunks taken from each of the two indexes
     title_boost: float = 0.5  # weight of words that stand in the titles above a chunk
-    dense_weight: float = 0.35  # of the weighted sum where no learnt re-ranker applies
+    char_weight: float = 0.5  # of single characters, where words weigh 1
+    dense_weight: float = 0.35  # of the weighted sum; the rest goes to BM25
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,10 @@ class AnswerConfig:
     """How answers are put together."""
 
     max_chars: int = 400  # of an answer, unless a list needs more
+    second_within: float = 0.15  # score by which a second sentence may trail the first
+    list_from: float = 0.75  # score from which a section answers rather than a sentence
+    across_within: float = 0.5  # share of the best score, for questions over all cases
+    across_covers: float = 0.7  # share of the best coverage, likewise
     refuse_below: float = 0.5  # confidence; calibrated on the dev split of the question set
     failing: Literal["mark", "drop"] = "mark"  # what happens to sentences that fail the checks
 

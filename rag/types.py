@@ -118,14 +118,6 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What an answerer is given: the question and the passages, best first."""
-
-    question: str  # self-contained
-    hits: tuple[Hit, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
     """What an answerer returns before it is checked and numbered."""
 

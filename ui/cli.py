@@ -120,7 +120,6 @@ def _positive(value: str) -> int:
 
 def _open(args: argparse.Namespace, progress: Progress | None = None) -> "Assistant":
     from rag.assistant import Assistant
-
     from rag.config import default_home, load_config
 
     home = args.home or default_home()

@@ -1,0 +1,237 @@
+"""Questions in, answers out: the one class that the interfaces use.
+
+A question goes through five steps, each a plain function of the layer below: completed from the
+history, retrieved and ranked, turned into evidence, answered, verified.
+"""
+
+import logging
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from corpus.errors import ModelError
+from embeddings.encoder import load_encoder
+from rag.config import Config, default_home, load_config
+from rag.evidence import Evidence, gather
+from rag.extractive import ExtractiveAnswerer
+from rag.followup import complete
+from rag.library import Library, Progress
+from rag.questions import clean_question, read_intent
+from rag.retriever import Retriever
+from rag.types import (
+    Answer,
+    Cancel,
+    Citation,
+    Delta,
+    Draft,
+    Filters,
+    Hit,
+    Mode,
+    Stage,
+)
+
+N_HITS = 40  # passages that an answer may draw on
+NOT_FOUND = "材料中没有找到能回答这个问题的内容。"
+N_NEAREST = 3
+
+_LOG = logging.getLogger(__name__)
+
+
+class Answerer(Protocol):
+    """Writes an answer from evidence, streaming; the draft comes last."""
+
+    @property
+    def name(self) -> str:
+        """What the answer says it was written by."""
+        ...
+
+    def stream(self, evidence: Evidence, cancel: Cancel | None = None) -> Iterator[Delta | Draft]:
+        """Yield the text as it is written, then the draft."""
+        ...
+
+
+class Assistant:
+    """Answers questions from the documents of one home folder."""
+
+    def __init__(self, library: Library, answerer: Answerer, config: Config) -> None:
+        self.library = library
+        self.config = config
+        self._answerer = answerer
+        self._extractive = ExtractiveAnswerer(config.answers)
+        self._retriever = Retriever(library, config.retrieval)
+
+    @classmethod
+    def open(
+        cls,
+        home: Path | None = None,
+        *,
+        config: Config | None = None,
+        progress: Progress | None = None,
+    ) -> "Assistant":
+        """Open the library in `home`; the first time, the built-in cases are indexed.
+
+        Raises
+        ------
+        UserError
+            If the home folder, the settings or a model cannot be used.
+        """
+        home = home or default_home()
+        config = config or load_config(home)
+        library = Library.open(home, load_encoder(config.model or None), progress)
+        try:
+            return cls(library, _answerer(config, library), config)
+        except ModelError:
+            library.close()
+            raise
+
+    def close(self) -> None:
+        """Close the library."""
+        self.library.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def search(
+        self,
+        question: str,
+        *,
+        top_k: int = 10,
+        mode: Mode = "hybrid",
+        filters: Filters | None = None,
+    ) -> list[Hit]:
+        """The best passages for a question, best first.
+
+        Raises
+        ------
+        QuestionError
+            If the question is empty or too long.
+        """
+        question = clean_question(question)
+        return self._retriever.search(question, top_k=top_k, mode=mode, filters=filters)
+
+    def ask(
+        self, question: str, *, history: Sequence[str] = (), filters: Filters | None = None
+    ) -> Answer:
+        """Answer a question; `history` holds the earlier questions, oldest first."""
+        *_, answer = self.stream(question, history=history, filters=filters)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def stream(
+        self,
+        question: str,
+        *,
+        history: Sequence[str] = (),
+        filters: Filters | None = None,
+        cancel: Cancel | None = None,
+    ) -> Iterator[Stage | Delta | Answer]:
+        """Answer step by step: stages as they end, text as it is written, last the answer."""
+        watch = _Watch()
+        question = clean_question(question)
+        places = self.library.store.places()
+        completed = complete(question, [h for h in history if h.strip()], places)
+        yield watch.stage("complete")
+        intent = read_intent(completed.text, places)
+        hits = self._retriever.search(
+            completed.text, top_k=N_HITS, filters=filters, excluded_places=completed.excluded
+        )
+        yield watch.stage("retrieve")
+        evidence = gather(completed.text, intent, hits, self.library)
+        yield watch.stage("rank")
+        draft, notice = Draft(refused=True), ""
+        answerer: Answerer = self._answerer
+        if evidence.confidence >= self.config.answers.refuse_below:
+            try:
+                draft = yield from _written(answerer, evidence, cancel)
+            except ModelError as error:
+                _LOG.warning("%s; answering without a model", error)
+                answerer, notice = self._extractive, error.zh
+                draft = yield from _written(answerer, evidence, cancel)
+        yield watch.stage("generate")
+        yield watch.stage("verify")
+        yield _finished(
+            Answer(
+                question=question,
+                completed_question=completed.text,
+                answer="",
+                refused=draft.refused,
+                sentences=draft.sentences,
+                citations=draft.citations,
+                answerer=answerer.name,
+                seconds=watch.total(),
+                lead=draft.lead,
+                note=draft.note,
+                table=draft.table,
+                stages=tuple(watch.stages),
+                confidence=evidence.confidence,
+                notice=notice,
+            ),
+            evidence,
+        )
+
+
+class _Watch:
+    def __init__(self) -> None:
+        self._started = self._last = time.perf_counter()
+        self.stages: list[Stage] = []
+
+    def stage(self, name: str) -> Stage:
+        now = time.perf_counter()
+        self.stages.append(Stage(name, now - self._last))  # type: ignore[arg-type]
+        self._last = now
+        return self.stages[-1]
+
+    def total(self) -> float:
+        return time.perf_counter() - self._started
+
+
+def _written(
+    answerer: Answerer, evidence: Evidence, cancel: Cancel | None
+) -> Generator[Delta, None, Draft]:
+    draft = Draft(refused=True)
+    for part in answerer.stream(evidence, cancel):
+        if isinstance(part, Draft):
+            draft = part
+        else:
+            yield part
+    return draft
+
+
+def _answerer(config: Config, library: Library) -> Answerer:
+    return ExtractiveAnswerer(config.answers)
+
+
+def _finished(answer: Answer, evidence: Evidence) -> Answer:
+    """Put the plain text together; a refusal gets the nearest passages instead."""
+    if answer.refused or not answer.sentences:
+        nearest = tuple(_nearest(n, hit) for n, hit in enumerate(evidence.hits[:N_NEAREST], 1))
+        return replace(answer, refused=True, answer=NOT_FOUND, nearest=nearest)
+    lines = [answer.lead] if answer.lead else []
+    group = ""
+    for sentence in answer.sentences:
+        if sentence.group != group:
+            group = sentence.group
+            lines.append(f"【{group}】")
+        lines.append(sentence.text + "".join(f"[{n}]" for n in sentence.citations))
+    if answer.note:
+        lines.append(answer.note)
+    return replace(answer, answer="\n".join(lines))
+
+
+def _nearest(n: int, hit: Hit) -> Citation:
+    c = hit.chunk
+    return Citation(
+        n, c.document, c.document_id, c.case, c.case_title, c.section, c.id, c.start, c.end,
+        c.text, (), c.page,
+    )  # fmt: skip

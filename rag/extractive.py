@@ -1,0 +1,215 @@
+"""Evidence in, an answer made of the documents' own sentences out: the default, without a model.
+
+The kind of question decides the form. A fact is answered by the sentence that holds it; a list by
+the items of the section that is asked for, complete and in order; a question on several places or
+cases by the best sentences of each, grouped; a question over all cases by one sentence of every
+case that speaks of it. Every sentence is verbatim and cites exactly itself.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from corpus.sentences import sentence_spans
+from corpus.types import Chunk
+from rag.config import AnswerConfig
+from rag.evidence import Evidence
+from rag.select import Candidate, marks
+from rag.types import Cancel, Citation, Delta, Draft, Sentence, Table
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Collects sentences with their citations, numbered in order of appearance."""
+
+    evidence: Evidence
+    sentences: list[Sentence] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+
+    def add(self, chunk: Chunk, span: tuple[int, int], text: str, group: str = "") -> int:
+        """Add `text`, which is the document's [span]; returns the sentence's index."""
+        start, end = span
+        found = marks(self.evidence.intent, self.evidence.question, text)
+        for citation in self.citations:
+            if (citation.document_id, citation.start, citation.end) == (chunk.document_id, *span):
+                break
+        else:
+            citation = Citation(
+                n=len(self.citations) + 1,
+                document=chunk.document,
+                document_id=chunk.document_id,
+                case=chunk.case,
+                case_title=chunk.case_title,
+                section=chunk.section,
+                chunk_id=chunk.id,
+                start=start,
+                end=end,
+                quote=text,
+                marks=tuple((start + a, start + b) for a, b in found),
+                page=chunk.page,
+            )
+            self.citations.append(citation)
+        self.sentences.append(Sentence(text, (citation.n,), marks=found, group=group))
+        return len(self.sentences) - 1
+
+    def add_candidate(self, candidate: Candidate, group: str = "") -> int:
+        """Add a selected sentence."""
+        span = (candidate.start, candidate.end)
+        return self.add(candidate.hit.chunk, span, candidate.text, group)
+
+    def draft(self, lead: str = "", note: str = "", table: Table | None = None) -> Draft:
+        """The draft of all that was added."""
+        return Draft(
+            sentences=tuple(self.sentences),
+            citations=tuple(self.citations),
+            lead=lead,
+            note=note,
+            table=table,
+            confidence=self.evidence.confidence,
+        )
+
+
+def case_name(chunk: Chunk) -> str:
+    """What a group of sentences is headed by: the case, else the document."""
+    return f"案例{chunk.case} {chunk.case_title}" if chunk.case else f"《{chunk.document}》"
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractiveAnswerer:
+    """Selects and arranges; never writes a word of its own but the opening line."""
+
+    config: AnswerConfig
+    name: str = "extractive"
+
+    def stream(self, evidence: Evidence, cancel: Cancel | None = None) -> Iterator[Delta | Draft]:
+        """Yield the sentences one by one, then the draft."""
+        draft = self.write(evidence)
+        if draft.lead:
+            yield Delta(draft.lead + "\n")
+        for sentence in draft.sentences:
+            if cancel is not None and cancel.is_set():
+                break
+            yield Delta(sentence.text + "".join(f"[{n}]" for n in sentence.citations) + "\n")
+        yield draft
+
+    def write(self, evidence: Evidence) -> Draft:
+        """The whole answer at once."""
+        kind = evidence.intent.kind
+        if not evidence.candidates:
+            return Draft(refused=True, confidence=evidence.confidence)
+        if kind == "across" and (draft := self._across(evidence)):
+            return draft
+        if kind == "compare" and (draft := self._compare(evidence)):
+            return draft
+        if kind in ("list", "how") and (draft := self._list(evidence)):
+            return draft
+        if kind == "how":
+            return self._passage(evidence)
+        return self._fact(evidence)
+
+    def _fact(self, evidence: Evidence) -> Draft:
+        """The sentence that holds the answer, and another one as good, if there is."""
+        writer = _Writer(evidence)
+        best = evidence.candidates[0]
+        chosen = [best]
+        for other in evidence.candidates[1:4]:
+            if len(chosen) < 2 and best.score - other.score < self.config.second_within:
+                chosen.append(other)
+        room = self.config.max_chars
+        for candidate in chosen:
+            if candidate is best or len(candidate.text) <= room:
+                writer.add_candidate(candidate)
+                room -= len(candidate.text)
+        return writer.draft(lead=_lead(writer.citations))
+
+    def _passage(self, evidence: Evidence) -> Draft:
+        """The passage that tells how: the best chunk's sentences, its bare title left out."""
+        writer = _Writer(evidence)
+        best = evidence.candidates[0]
+        chunk = best.hit.chunk
+        spans = [(chunk.start + a, chunk.start + b) for a, b in sentence_spans(chunk.text)]
+        room = self.config.max_chars
+        # Sentences next to the best one tell more than those far from it.
+        spans.sort(key=lambda span: abs(span[0] - best.start))
+        kept: list[tuple[int, int]] = []
+        for a, b in spans:
+            if not kept or b - a <= room:
+                kept.append((a, b))
+                room -= b - a
+        for a, b in sorted(kept):
+            writer.add(chunk, (a, b), chunk.text[a - chunk.start : b - chunk.start])
+        return writer.draft(lead=_lead(writer.citations))
+
+    def _list(self, evidence: Evidence) -> Draft | None:
+        """All items of the section asked for, or None where a sentence answers better."""
+        choice = evidence.section
+        if choice is None or choice.score < self.config.list_from:
+            return None
+        writer = _Writer(evidence)
+        for entry in choice.entries:
+            writer.add(entry.chunk, (entry.start, entry.end), entry.text)
+        return writer.draft(lead=_lead(writer.citations, choice.title))
+
+    def _across(self, evidence: Evidence) -> Draft | None:
+        """One sentence of every case that speaks of the topic, and how many cases do."""
+        best = evidence.candidates[0]
+        chosen: dict[tuple[int, int | None], Candidate] = {}
+        for candidate in evidence.candidates:
+            chunk = candidate.hit.chunk
+            near = candidate.score >= best.score * self.config.across_within
+            if near and candidate.coverage >= best.coverage * self.config.across_covers:
+                chosen.setdefault((chunk.document_id, chunk.case), candidate)
+        if not chosen:
+            return None
+        writer = _Writer(evidence)
+        for candidate in sorted(chosen.values(), key=lambda c: (c.hit.chunk.document_id, c.start)):
+            writer.add_candidate(candidate, case_name(candidate.hit.chunk))
+        total = evidence.n_cases
+        note = f"{total} 个案例中有 {len(chosen)} 个提到" if total > 1 else ""
+        return writer.draft(note=note)
+
+    def _compare(self, evidence: Evidence) -> Draft | None:
+        """The best sentences of each place or case that is compared, a table column each."""
+        groups = _compared(evidence)
+        if len(groups) < 2:
+            return None
+        writer = _Writer(evidence)
+        columns = tuple(groups)
+        cells = []
+        for name, found in groups.items():
+            room = max(self.config.max_chars // len(groups), 80)
+            cell: list[int] = []
+            for candidate in found[:2]:
+                if not cell or len(candidate.text) <= room:
+                    cell.append(writer.add_candidate(candidate, name))
+                    room -= len(candidate.text)
+            cells.append(tuple(cell))
+        table = Table(columns=columns, rows=("相关内容",), cells=(tuple(cells),))
+        return writer.draft(table=table)
+
+
+def _compared(evidence: Evidence) -> dict[str, list[Candidate]]:
+    """Candidates by the place or case they are compared under, best first within each."""
+    intent = evidence.intent
+    groups: dict[str, list[Candidate]] = {}
+    for place in intent.places:
+        groups[place] = [c for c in evidence.candidates if c.hit.chunk.place == place]
+    for case in intent.cases:
+        found = [c for c in evidence.candidates if c.hit.chunk.case == case]
+        if found:
+            groups[case_name(found[0].hit.chunk)] = found
+    if len(groups) < 2:
+        groups = {}
+        for candidate in evidence.candidates[:12]:
+            groups.setdefault(case_name(candidate.hit.chunk), []).append(candidate)
+        groups = dict(list(groups.items())[:2])
+    return {name: found for name, found in groups.items() if found}
+
+
+def _lead(citations: Sequence[Citation], title: str = "") -> str:
+    """An opening line that names where the answer stands."""
+    places = {(c.document, c.case, c.case_title) for c in citations}
+    if len(places) != 1:
+        return ""
+    document, case, case_title = places.pop()
+    name = f"案例{case}《{case_title}》" if case else f"《{document}》"
+    return f"{name}“{title}”:" if title else f"{name}:"

@@ -1,0 +1,119 @@
+"""A question and the questions before it in, a self-contained question out. No model is needed.
+
+A question depends on the one before it when it opens like a continuation (那…呢, 还有, 具体…),
+points back (它, 该市, 上述) or has next to no content of its own. If it only names another place or
+year, that takes the place of the old one; otherwise the old question is put in front of it.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from rag.questions import named_places, topic
+
+_OPENING = re.compile(
+    r"^\s*(?:那么?|然后|还有|另外|此外|再(?!生)|具体|其中|其它|其他|同样|接着|继续|换成|改成|只看|只要|"
+    r"and |what about|how about)",
+    re.IGNORECASE,
+)
+_BACKWARD = re.compile(
+    r"它们?|他们|该(?:市|省|区|案例|平台|机制|项目|院|系统|改革|制度|模式|做法)|其(?=[\u4e00-\u9fff])(?!他|它|实|中|余)|"
+    r"上述|前面|刚才|上面|前者|后者|这(?:个|些|项|种|家|里|一|几|两|套|样)?|那(?:个|些|项|种|家|里|几|两|套|边)|此(?:案|举|项)|\b(?:it|its|they|that|this)\b",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(r"呢\s*[?？。!！]*\s*$")
+_STRIP = re.compile(
+    r"^\s*(?:那么?|还有|另外|换成|改成|只看|只要|再看看?|and|what about|how about)\s*|"
+    r"呢?\s*[?？。!！]*\s*$",
+    re.IGNORECASE,
+)
+_OTHER = re.compile(
+    r"^(?:另外?一个|另外?的?|其他|其它|别的)(?:一个)?(?:的?(?:市|城市|地方|案例|省))?$"
+)
+_FORMAT = re.compile(
+    r"^(?:请|能不能|可以)?再?(?:说|讲|写|答)?[得的]?(?:详细|具体|细|完整|简单|简短|全面)"
+    r"(?:一?点|一?些|说说|讲讲|展开)?[说讲]?$|"
+    r"^展开(?:说说|讲讲|一下)?$|^(?:做成|列成|用)?表格?(?:列出|展示|形式)?$|^列表$"
+)
+_YEAR = re.compile(r"(?:19|20)\d\d年?")
+_MIN_TOPIC = 5  # characters: a shorter question has no content of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A self-contained question.
+
+    `follows` tells that the answer is likely to lie where the previous one lay; `excluded` are
+    places that the question turned away from (那另一个市呢?).
+    """
+
+    text: str
+    follows: bool = False
+    excluded: tuple[str, ...] = ()
+
+
+def complete(question: str, history: Sequence[str], places: Collection[str] = ()) -> Completed:
+    """Complete `question` from the earlier questions, oldest first.
+
+    `places` are the places of the documents, by which a change of place is recognised.
+    """
+    completed = Completed(history[0]) if history else Completed(question)
+    for following in [*history[1:], question] if history else []:
+        completed = _combine(completed.text, following, places)
+    return completed
+
+
+def depends(question: str, places: Collection[str] = ()) -> bool:
+    """Tell whether a question cannot be understood without the one before it."""
+    if _OPENING.search(question) or _BACKWARD.search(question):
+        return True
+    own = topic(question).replace(" ", "")
+    if _TAIL.search(question) and len(own) <= 2 * _MIN_TOPIC:
+        return True
+    for place in named_places(question, places):
+        own = own.replace(place, "").replace(place[:-1], "")
+    return len(own) < _MIN_TOPIC and not re.search(r"[A-Za-z]{3,}", own)
+
+
+def _combine(previous: str, question: str, places: Collection[str]) -> Completed:
+    if not depends(question, places):
+        return Completed(question)
+    rest = _STRIP.sub("", question).strip()
+    rest = _STRIP.sub("", rest).strip()
+    bare = previous.rstrip("?？。!！ ")
+    if _FORMAT.match(rest):
+        return Completed(previous, follows=True)
+    if _OTHER.match(rest):
+        turned_from = named_places(previous, places)
+        return Completed(_without(bare, turned_from), excluded=turned_from)
+    if substituted := _substitute(previous, rest, places):
+        return Completed(substituted)
+    return Completed(f"{bare},{question}", follows=True)
+
+
+def _substitute(previous: str, rest: str, places: Collection[str]) -> str:
+    """The previous question with its place or year replaced by the one that `rest` names."""
+    named = named_places(rest, places)
+    if year := _YEAR.fullmatch(rest):
+        old_year = _YEAR.search(previous)
+        if old_year:
+            return previous.replace(old_year[0], year[0])
+        return f"{year[0]}{previous}"
+    is_place = bool(named) and len(rest) <= len(named[0]) + 1
+    is_unknown_place = bool(re.fullmatch(r"[\u4e00-\u9fff]{2,5}[省市区县州]", rest))
+    if not is_place and not is_unknown_place:
+        return ""
+    old = named_places(previous, places)
+    if not old:
+        return f"{rest}{previous}"
+    for written in (old[0], re.sub(r"[省市县区]$", "", old[0])):
+        if written in previous:
+            return previous.replace(written, rest)
+    return ""
+
+
+def _without(question: str, places: Sequence[str]) -> str:
+    for place in places:
+        short = re.sub(r"[省市县区]$", "", place)
+        question = question.replace(place, "").replace(short, "")
+    return question.strip()

@@ -1,0 +1,133 @@
+"""Hits in, the section out whose items a list question asks for.
+
+Every heading above the best hits is a choice: a subsection or section with its items, a case with
+its sections. A choice is judged by its titles, by how many of its entries were found and how well,
+and by a count that the question names (哪五项).
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from corpus.outline import chinese_number
+from corpus.sentences import sentence_spans, strip_span
+from corpus.types import Chunk, Document, Node
+from embeddings.encoder import Encoder
+from rag.questions import Intent
+from rag.select import Weight, coverage, question_weights
+from rag.types import Hit
+
+N_HITS = 12  # hits whose sections are looked at
+_COUNT = re.compile(
+    r"([两二三四五六七八九十]|\d{1,2})\s*(?:个|项|条|种|大|方面|点|类|举措|措施|做法|创新)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a list: a stretch of the document and the chunk that it lies in."""
+
+    chunk: Chunk
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with its entries, and how well it fits the question (about 0 to 1)."""
+
+    title: str
+    entries: tuple[Entry, ...]
+    score: float
+    features: tuple[float, ...] = ()
+
+
+def choose_section(
+    question: str,
+    intent: Intent,
+    hits: Sequence[Hit],
+    open_document: Callable[[int], tuple[Document, Sequence[Chunk]]],
+    encoder: Encoder,
+    weight: Weight,
+) -> Section | None:
+    """The best section for `question`; None if no hit lies under a heading with entries."""
+    asked = question_weights(intent.topic, weight)
+    query = encoder.encode_query([question])[0]
+    scores = {hit.chunk.id: hit.score for hit in hits}
+    count = _COUNT.search(question)
+    wanted = chinese_number(count[1]) if count else 0
+    found: list[Section] = []
+    seen: set[tuple[int, int]] = set()
+    for hit in hits[:N_HITS]:
+        document, chunks = open_document(hit.chunk.document_id)
+        node: Node | None = document.outline[hit.chunk.node]
+        while node is not None and node.parent is not None:
+            node = document.outline[node.parent]
+            if (document.id, node.id) in seen or node.kind == "document":
+                continue
+            seen.add((document.id, node.id))
+            entries = _entries(document, node, chunks)
+            if len(entries) < 2:
+                continue
+            titles = _titles(document, node)
+            inside = [scores.get(c.id, 0.0) for c in chunks if node.start <= c.start < node.end]
+            features = (
+                float(encoder.encode_document([titles])[0] @ query),
+                coverage(asked, titles),
+                max(inside, default=0.0),
+                float(np.mean(sorted(inside, reverse=True)[: len(entries)] or [0.0])),
+                float(wanted == len(entries)),
+                float(node.kind == "case"),
+            )
+            score = float(np.dot(features, WEIGHTS))
+            found.append(Section(node.title, entries, score, features))
+    return max(found, key=lambda section: section.score, default=None)
+
+
+#                  cos  cover max mean count case
+WEIGHTS = np.array([0.5, 0.6, 0.4, 0.5, 0.5, -0.1])
+
+
+def _titles(document: Document, node: Node) -> str:
+    parts = []
+    current: Node | None = node
+    while current is not None and current.parent is not None:
+        parts.append(current.title)
+        current = document.outline[current.parent]
+    return " ".join(reversed(parts))
+
+
+def _entries(document: Document, node: Node, chunks: Sequence[Chunk]) -> tuple[Entry, ...]:
+    below = [n for n in document.outline if n.parent == node.id]
+    items = [n for n in below if n.kind == "item"]
+    if len(items) >= 2:
+        spans = [_first_sentence(document.text, n) for n in items]
+    else:
+        headed = [n for n in below if n.kind in ("section", "subsection", "chapter")]
+        spans = [_heading_span(document, n) for n in headed]
+    entries = []
+    for start, end in spans:
+        chunk = _chunk_at(chunks, start)
+        if chunk is not None and start < end:
+            entries.append(Entry(chunk, start, end, document.text[start:end]))
+    return tuple(entries)
+
+
+def _first_sentence(text: str, node: Node) -> tuple[int, int]:
+    spans = sentence_spans(text, node.start, node.end)
+    return spans[0] if spans else (node.start, node.start)
+
+
+def _heading_span(document: Document, node: Node) -> tuple[int, int]:
+    heading = document.outline[node.id + 1] if node.id + 1 < len(document.outline) else None
+    if heading is None or heading.kind != "heading":
+        return _first_sentence(document.text, node)
+    return strip_span(document.text, heading.start, heading.end)
+
+
+def _chunk_at(chunks: Sequence[Chunk], start: int) -> Chunk | None:
+    """The chunk that holds `start`, or the first one after it: a heading opens the next chunk."""
+    return next((c for c in chunks if c.end > start), None)
