@@ -101,6 +101,9 @@ class FakeStore:
     def rate(self, message: int, rating: str) -> None:
         self.kept[message].rating = rating
 
+    def documents(self, *, all_states: bool = False) -> list[SimpleNamespace]:
+        return FakeLibrary().documents()
+
     def chunks(self, document: int) -> list[Chunk]:
         return split_chunks(cases_document())
 
@@ -113,7 +116,16 @@ class FakeLibrary:
         d = cases_document()
         return [
             SimpleNamespace(
-                id=1, name=d.name, title=d.title, n_bytes=63332, n_chunks=203, added="2026-11-24"
+                id=1,
+                name=d.name,
+                title=d.title,
+                size=22706,
+                n_chunks=203,
+                added="2026-11-24",
+                place="广东省",
+                department="",
+                date="2024",
+                state="current",
             )
         ]
 

@@ -6,7 +6,9 @@ functions of `ui.endpoints` that the page's script calls. Our own markup and sty
 
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import mkdtemp
@@ -21,6 +23,7 @@ from ui.shell import render_shell
 from ui.text import keys, say
 
 if TYPE_CHECKING:
+    import uvicorn
     from fastapi import FastAPI
 
 Message = MutableMapping[str, Any]
@@ -41,6 +44,7 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 )
+FAREWELL_S = 3.0  # for an open page to show why the service cannot start
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _MOUNT = """
@@ -88,12 +92,19 @@ def serve(
         if announce is not None:
             shown = f"[{host}]" if ":" in host else host
             announce(f"http://{shown}:{listener.getsockname()[1]}")
-        server.run(sockets=[listener])
+        service.on_failure(lambda: _end(server))
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
     finally:
         listener.close()
         service.close()
     if service.failure is not None:
         raise service.failure
+
+
+def _end(server: "uvicorn.Server") -> None:
+    time.sleep(FAREWELL_S)
+    server.should_exit = True
 
 
 def build(service: Service, *, host: str = "127.0.0.1") -> "FastAPI":

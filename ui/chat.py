@@ -31,6 +31,7 @@ def render_turn(
     citations = [*answer.citations, *answer.nearest]
     payload = escape(json.dumps([citation_data(c) for c in citations], ensure_ascii=False))
     body = _refusal(answer, lang) if answer.refused else _body(answer, lang)
+    warnings = "".join(f'<p class="warn">{escape(w)}</p>' for w in (answer.notice, warning) if w)
     note = f'<p class="note">{icon("info")}<span>{escape(answer.note)}</span></p>'
     return (
         f'<article class="turn" data-message="{message}" data-citations="{payload}" '
@@ -40,7 +41,7 @@ def render_turn(
         f'<div class="body">{body}</div>'
         f"{note if answer.note else ''}"
         f"{_sources(answer, lang)}"
-        f"{f'<p class=warn>{escape(warning)}</p>' if warning else ''}"
+        f"{warnings}"
         f"{_footer(answer, lang, message, rating)}</div></article>"
     )
 
@@ -91,12 +92,12 @@ def understood(answer: Answer, lang: Lang) -> str:
 
 
 def render_stages(stages: Sequence[Stage], lang: Lang) -> str:
-    """检索 0.01 秒 → 排序 … in small type; nothing before the first stage has ended."""
+    """检索 12 毫秒 → 排序 … in small type; nothing before the first stage has ended."""
     if not stages:
         return ""
     items = "".join(
         f"<li>{escape(say('stage_' + stage.name, lang))}"
-        f" <span>{escape(say('seconds', lang, n=_seconds(stage.seconds)))}</span></li>"
+        f" <span>{escape(_duration(stage.seconds, lang))}</span></li>"
         for stage in stages
     )
     return f'<ol class="stages">{items}</ol>'
@@ -316,7 +317,7 @@ def _footer(answer: Answer, lang: Lang, message: int, rating: str) -> str:
     how = say("extractive", lang)
     if answer.answerer != "extractive":
         how = say("model", lang, name=answer.answerer.partition(":")[2] or answer.answerer)
-    total = say("total", lang, n=_seconds(answer.seconds))
+    total = say("total", lang, time=_duration(answer.seconds, lang))
     return (
         f'<footer class="meta"><div class="acts">{"".join(actions)}</div>'
         f'<div class="how">{render_stages(answer.stages, lang)}'
@@ -366,5 +367,7 @@ def render_rating(rating: str, lang: Lang) -> str:
     )
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}"
+def _duration(seconds: float, lang: Lang) -> str:
+    if seconds < 1:
+        return say("milliseconds", lang, n=f"{1000 * seconds:.0f}")
+    return say("seconds", lang, n=f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}")

@@ -64,7 +64,8 @@ class Conversations:
 
     def add(self, conversation: int, answer: Answer) -> tuple[int, int]:
         """Keep an answer, in a new conversation if it is 0: `(conversation, message)`."""
-        if not conversation:
+        # Another window may have deleted the conversation meanwhile.
+        if conversation not in (talk.id for talk in self.talks()):
             conversation = self._store.new_conversation(title_of(answer.question))
         message = self._store.add_message(conversation, answer.question, answer_to_json(answer))
         return conversation, message

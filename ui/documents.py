@@ -1,6 +1,7 @@
 """The library's documents in, the documents tab out: the table, a preview of how one was split."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,10 @@ from ui.source import render_outline
 from ui.text import Lang, say
 
 if TYPE_CHECKING:
-    from rag.library import Library
+    from corpus.store import DocumentInfo, State
+    from rag.library import AddReport, Library
 
-    from ui.service import Service
-
+_REASON = re.compile(r"\w+: (?P<zh>.*[\u4e00-\u9fff].*?) \((?P<en>[^\u4e00-\u9fff]*)\)", re.DOTALL)
 MAX_FILE_MB = 100  # of one uploaded file
 PREVIEW_CHUNKS = 400  # shown of one document; an office document has about 50
 
@@ -28,11 +29,10 @@ class Row:
     id: int
     name: str
     title: str
-    status: str  # "ready", "indexing", "failed", "removed"
-    n_bytes: int
+    about: str  # place, department, date: what is known about it
+    n_chars: int
     n_chunks: int
     added: str  # ISO
-    reason: str = ""  # why it failed
 
 
 def render_documents(rows: Sequence[Row], lang: Lang) -> str:
@@ -77,9 +77,15 @@ def render_preview(document: Document, chunks: Sequence[Chunk], lang: Lang) -> s
 def rows_of(library: "Library") -> list[Row]:
     """The library's documents as rows of the table."""
     return [
-        Row(d.id, d.name, d.title, "ready", d.n_bytes, d.n_chunks, d.added)
-        for d in library.documents()
+        Row(d.id, d.name, d.title, _about(d), d.size, d.n_chunks, d.added)
+        for d in reversed(library.documents())
     ]
+
+
+def state_of(library: "Library", number: int) -> "State | None":
+    """Whether a document is current, replaced or removed; None if there never was one."""
+    infos = library.store.documents(all_states=True)
+    return next((info.state for info in infos if info.id == number), None)
 
 
 def split_of(library: "Library", number: int) -> tuple[Document, list[Chunk]]:
@@ -87,19 +93,27 @@ def split_of(library: "Library", number: int) -> tuple[Document, list[Chunk]]:
     return library.document(number), library.store.chunks(number)
 
 
-def add_file(service: "Service", path: Path, name: str, lang: Lang) -> str:
-    """Add one file to the library; what to say when it is done."""
-    raise NotImplementedError
+def add_file(
+    library: "Library", path: Path, name: str, progress: Callable[[str, int, int], None]
+) -> "AddReport":
+    """Add one uploaded file, which may be an archive of several."""
+    return library.add([(name, path.read_bytes())], progress)
 
 
-def size_words(n_bytes: int) -> str:
-    """18 → 18 B, 63332 → 61.8 KB."""
-    size = float(n_bytes)
-    for unit in ("B", "KB", "MB"):
-        if size < 1024 or unit == "MB":
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    raise AssertionError("unreachable")
+def added_words(report: "AddReport", library: "Library", lang: Lang) -> tuple[str, list[str]]:
+    """What became of an added file: in a few words, and one line per failure."""
+    new = {*report.added, *report.replaced}
+    notes = [f"{failure.name}: {reason_words(failure.reason, lang)}" for failure in report.failed]
+    if new:
+        n_chunks = sum(info.n_chunks for info in library.documents() if info.id in new)
+        return say("upload_done", lang, n=n_chunks), notes
+    return say("upload_same" if report.unchanged else "upload_failed", lang), notes
+
+
+def reason_words(reason: str, lang: Lang) -> str:
+    """The half of `place: Chinese (English)`, as errors are written, in the page's language."""
+    found = _REASON.fullmatch(reason)
+    return found["zh" if lang == "zh" else "en"] if found else reason
 
 
 def uploaded_file(path: object, name: object, folder: Path) -> tuple[Path, str]:
@@ -119,10 +133,8 @@ def uploaded_file(path: object, name: object, folder: Path) -> tuple[Path, str]:
 
 
 def _row(row: Row, lang: Lang) -> str:
-    status = row.status if row.status in ("ready", "indexing", "failed", "removed") else "ready"
-    look = {"ready": "ok", "failed": "bad"}.get(status, "")
     small = f"<small>{escape(row.name)}</small>" if row.title != row.name else ""
-    reason = f"<small>{escape(row.reason)}</small>" if row.reason else ""
+    about = f"<small>{escape(row.about)}</small>" if row.about else ""
     ask = escape(say("remove_document", lang, name=row.title))
     actions = icon_button(
         "outline", say("preview", lang), "preview", extra=f'data-document="{row.id}"'
@@ -133,10 +145,9 @@ def _row(row: Row, lang: Lang) -> str:
         extra=f'data-document="{row.id}" data-ask="{ask}"',
     )
     return (
-        f'<tr><td class="docname">{escape(row.title)}{small}</td>'
-        f'<td><span class="state {look}">{escape(say("status_" + status, lang))}</span>'
-        f"{reason}</td>"
-        f'<td class="num">{escape(size_words(row.n_bytes))}</td>'
+        f'<tr><td class="docname">{escape(row.title)}{small}{about}</td>'
+        f'<td><span class="state ok">{escape(say("status_ready", lang))}</span></td>'
+        f'<td class="num">{escape(say("characters", lang, n=f"{row.n_chars:,}"))}</td>'
         f'<td class="num">{row.n_chunks:,}</td><td class="num">{escape(row.added[:10])}</td>'
         f'<td class="num"><div class="acts">{actions}</div></td></tr>'
     )
@@ -157,3 +168,7 @@ def _chunk(position: int, chunk: Chunk, lang: Lang) -> str:
         f'<p class="chunk" data-at="{chunk.start}"><small>{escape(label)}</small>'
         f"{escape(chunk.text)}</p>"
     )
+
+
+def _about(info: "DocumentInfo") -> str:
+    return " · ".join(part for part in (info.place, info.department, info.date) if part)

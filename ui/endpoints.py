@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from corpus.errors import StoreError
 from ui.asking import as_number
 from ui.cases import (
     CaseCard,
@@ -25,10 +24,12 @@ from ui.conversations import Conversations, render_list
 from ui.documents import (
     Row,
     add_file,
+    added_words,
     render_documents,
     render_preview,
     rows_of,
     split_of,
+    state_of,
     uploaded_file,
 )
 from ui.evaluate import Evaluation
@@ -49,6 +50,8 @@ class Endpoints:
         self._service = service
         self._uploads = uploads
         self._adding = threading.Lock()
+        self._adding_progress = (0, 0)
+        self._known_cards: dict[int, list[CaseCard]] = {}
         self._evaluation = Evaluation()
 
     def functions(self) -> list[Callable[[Payload], Payload]]:
@@ -145,11 +148,13 @@ class Endpoints:
             raise ValueError("source: expected a list of citations")
         citations = [citation_from(row) for row in rows]
         position = min(as_number(payload.get("position")), len(citations) - 1)
-        try:
-            document = self._service.assistant.library.document(citations[position].document_id)
-        except (StoreError, LookupError):
+        wanted = citations[position].document_id
+        library = self._service.assistant.library
+        state = state_of(library, wanted)
+        if state is None:
             return {"html": render_missing(citations, position, lang)}
-        return {"html": render_source(document, citations, position, lang)}
+        document = library.document(wanted)
+        return {"html": render_source(document, citations, position, lang, state=state)}
 
     def cases(self, payload: Payload, lang: Lang) -> Payload:
         """The cards of the cases tab."""
@@ -198,15 +203,16 @@ class Endpoints:
         path, name = uploaded_file(payload.get("path"), payload.get("name"), self._uploads)
         try:
             with self._adding:
-                self._service.adding = (0, 0)
-                words = add_file(self._service, path, name, lang)
+                self._adding_progress = (0, 0)
+                report = add_file(self._service.assistant.library, path, name, self._report)
         finally:
             path.unlink(missing_ok=True)
-        return {"state": words}
+        state, notes = added_words(report, self._service.assistant.library, lang)
+        return {"state": state, "notes": notes}
 
     def adding(self, payload: Payload, lang: Lang) -> Payload:
         """How far the file being added has come."""
-        done, total = self._service.adding
+        done, total = self._adding_progress
         return {"done": done, "total": total}
 
     def remove(self, payload: Payload, lang: Lang) -> Payload:
@@ -224,6 +230,9 @@ class Endpoints:
         """`(file name, media type, bytes)` of an answer as a document."""
         return self._talks().export(message, kind, as_lang(lang))
 
+    def _report(self, stage: str, done: int, total: int) -> None:
+        self._adding_progress = (done, total)
+
     def _talks(self) -> Conversations:
         return Conversations(self._service.assistant)
 
@@ -235,8 +244,13 @@ class Endpoints:
         return rows_of(self._service.assistant.library)
 
     def _cards(self) -> list[CaseCard]:
+        """The cases of all documents; a document's are read once, for it never changes."""
         library = self._service.assistant.library
-        return case_cards(library.document(row.id) for row in self._rows())
+        infos = library.documents()
+        for info in infos:
+            if info.id not in self._known_cards:
+                self._known_cards[info.id] = case_cards([library.document(info.id)])
+        return [card for info in infos for card in self._known_cards[info.id]]
 
 
 def _guarded(endpoint: Endpoint) -> Callable[[Payload], Payload]:

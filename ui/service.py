@@ -34,7 +34,6 @@ class Service:
         self._failure: BaseException | None = None
         self._opened = threading.Event()
         self.progress: tuple[str, int, int] = ("", 0, 0)
-        self.adding: tuple[int, int] = (0, 0)
         self.runs = Runs()
 
     def open(self) -> None:
@@ -75,6 +74,16 @@ class Service:
         if self._assistant is not None:
             self._assistant.close()
             self._assistant = None
+
+    def on_failure(self, then: Callable[[], None]) -> None:
+        """Call `then` in a thread of its own if opening fails."""
+
+        def watch() -> None:
+            self._opened.wait()
+            if self._failure is not None:
+                then()
+
+        threading.Thread(target=watch, name="watch", daemon=True).start()
 
     def report(self, stage: str, done: int, total: int) -> None:
         """Take note of progress; called by whoever indexes."""

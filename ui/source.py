@@ -5,6 +5,7 @@ Everything shown is `document.text[start:end]`; the pane adds tags around it and
 
 from collections.abc import Sequence
 
+from corpus.store import State
 from corpus.types import Document, Node
 from rag.types import Citation
 from ui.chat import case_name, reference
@@ -16,7 +17,12 @@ _STRUCTURE = ("case", "chapter", "section", "subsection")
 
 
 def render_source(
-    document: Document, citations: Sequence[Citation], position: int, lang: Lang
+    document: Document,
+    citations: Sequence[Citation],
+    position: int,
+    lang: Lang,
+    *,
+    state: State = "current",
 ) -> str:
     """The pane for `citations[position]`; the other citations of its message are underlined.
 
@@ -25,7 +31,7 @@ def render_source(
     """
     citation = citations[position]
     if document.text[citation.start : citation.end] != citation.quote:
-        return render_missing(citations, position, lang, why="quote_unverified")
+        return render_missing(citations, position, lang, why="quote_unverified", state=state)
     start, end = scope(document, citation)
     here = [c for c in citations if c.document_id == citation.document_id and c != citation]
     layers = [
@@ -34,19 +40,24 @@ def render_source(
         ('<b class="key">', citation.marks),
     ]
     return (
-        f"{_head(citations, position, lang)}{render_outline(document, start, end, lang)}"
+        f"{_head(citations, position, lang, state)}{render_outline(document, start, end, lang)}"
         f'<div class="text" tabindex="0">{render_text(document, start, end, layers, lang)}</div>'
         f"{_tail(citation, lang)}"
     )
 
 
 def render_missing(
-    citations: Sequence[Citation], position: int, lang: Lang, *, why: str = "removed_hint"
+    citations: Sequence[Citation],
+    position: int,
+    lang: Lang,
+    *,
+    why: str = "removed_hint",
+    state: State = "removed",
 ) -> str:
     """The pane for a citation whose document is gone: the quote as it was kept."""
     citation = citations[position]
     return (
-        f"{_head(citations, position, lang, removed=why == 'removed_hint')}"
+        f"{_head(citations, position, lang, state)}"
         f'<div class="text" tabindex="0"><p class="warn">{escape(say(why, lang))}</p>'
         f'<p><mark class="hit">{escape(citation.quote)}</mark></p></div>{_tail(citation, lang)}'
     )
@@ -123,14 +134,12 @@ def copied_reference(citation: Citation, lang: Lang) -> str:
     return f"“{citation.quote.strip()}”（{reference(citation, lang)}）"
 
 
-def _head(
-    citations: Sequence[Citation], position: int, lang: Lang, *, removed: bool = False
-) -> str:
+def _head(citations: Sequence[Citation], position: int, lang: Lang, state: State) -> str:
     citation, total = citations[position], len(citations)
     crumbs = [case_name(citation.case, lang), citation.section]
     where = " · ".join(part for part in crumbs if part)
     page = say("page_n", lang, n=citation.page) if citation.page else ""
-    gone = f'<span class="gone">{escape(say("removed", lang))}</span>' if removed else ""
+    gone = f'<span class="gone">{escape(say(state, lang))}</span>' if state != "current" else ""
     few = "disabled" if total < 2 else ""
     return (
         f'<header class="panehead"><div class="row">'

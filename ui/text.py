@@ -54,8 +54,6 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "close": ("关闭", "Close"),
     "back": ("返回", "Back"),
     "cancel": ("取消", "Cancel"),
-    "save": ("保存", "Save"),
-    "loading": ("正在打开…", "Opening…"),
     "offline": (
         "与本机服务的连接中断，请确认程序仍在运行，然后重试。",
         "The connection to the local service was lost. Check that it is running, then try again.",
@@ -130,7 +128,8 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "stage_generate": ("生成", "Write"),
     "stage_verify": ("核验", "Check"),
     "seconds": ("{n} 秒", "{n} s"),
-    "total": ("共 {n} 秒", "{n} s in all"),
+    "milliseconds": ("{n} 毫秒", "{n} ms"),
+    "total": ("共 {time}", "{time} in all"),
     "extractive": ("原文摘录", "verbatim excerpts"),
     "model": ("模型 {name}", "model {name}"),
     "sources": ("出处", "Sources"),
@@ -167,17 +166,13 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "next": ("下一处", "Next"),
     "outline": ("目录", "Outline"),
     "copy_reference": ("复制引文及出处", "Copy with reference"),
-    "no_source": (
-        "点击回答中的编号，在这里查看原文",
-        "Click a number in an answer to read its source",
-    ),
     "removed": ("已移除", "removed"),
+    "replaced": ("旧版本", "earlier version"),
     "removed_hint": (
         "这份文档已从材料库移除，以下为回答时保存的引文。",
         "This document has been removed; the quote below was kept with the answer.",
     ),
     "cut": ("此处省略 {n} 字", "{n} characters not shown"),
-    "show_all": ("显示全文", "Show all"),
     "page_n": ("第 {n} 页", "page {n}"),
     "case_n": ("案例{n}", "Case {n}"),
     "quote_unverified": (
@@ -195,7 +190,6 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "no_cases": ("没有符合条件的案例", "No case matches"),
     "find_case": ("在案例中查找", "Search the cases"),
     "characters": ("{n} 字", "{n} characters"),
-    "about_case": ("只在案例{n}中提问", "Questions are limited to case {n}"),
     # Documents
     "documents_title": ("材料库", "Documents"),
     "documents_hint": (
@@ -225,14 +219,11 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "upload_list": ("添加进度", "Progress"),
     "col_document": ("文档", "Document"),
     "col_status": ("状态", "Status"),
-    "col_size": ("大小", "Size"),
+    "col_size": ("字数", "Length"),
     "col_chunks": ("段数", "Passages"),
     "col_added": ("添加日期", "Added"),
     "col_actions": ("操作", "Actions"),
     "status_ready": ("可检索", "Ready"),
-    "status_indexing": ("索引中", "Indexing"),
-    "status_failed": ("失败", "Failed"),
-    "status_removed": ("已移除", "Removed"),
     "preview": ("查看拆分", "Preview"),
     "remove": ("移除", "Remove"),
     "remove_document": (
@@ -255,11 +246,6 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     ),
     "evaluate_run": ("开始评测", "Run"),
     "evaluate_running": ("评测进行中", "Running"),
-    "evaluate_again": ("重新评测", "Run again"),
-    "evaluate_busy": (
-        "已有一次评测正在进行，请等它结束。",
-        "An evaluation is already running; wait until it ends.",
-    ),
     "evaluate_missing": (
         "评测部分没有安装，请用完整安装包重新安装。",
         "The evaluation part is not installed; install the complete package.",

@@ -144,6 +144,10 @@
   }
 
   async function choose(id) {
+    if (state.run) {
+      stop();
+      finish(state.run);
+    }
     const page = await call("conversation", { conversation: id });
     if (!page) return;
     setConversation(page.conversation, page.html);
@@ -192,8 +196,8 @@
     if (!(await confirmed(words("delete_conversation"), words("delete")))) return;
     const id = Number(entry.dataset.id);
     if (!(await call("forget", { conversation: id }))) return;
+    await listConversations();
     if (id === state.conversation) await choose(0);
-    listConversations();
   }
 
   function confirmed(text, yes) {
@@ -439,6 +443,10 @@
   function settleFile(entry, key, reason) {
     entry.row.querySelector("progress")?.remove();
     stateOf(entry, words(key));
+    noteOn(entry, reason);
+  }
+
+  function noteOn(entry, reason) {
     entry.row.classList.add("failed");
     entry.row.append(Object.assign(document.createElement("p"), { textContent: reason }));
   }
@@ -456,11 +464,9 @@
         const done = gradio.server.page_add({ path: sent.path, name: entry.file.name, lang: state.lang });
         await follow(done, bar);
         const page = await done;
-        if (page.error) settleFile(entry, "upload_failed", page.error);
-        else {
-          bar.remove();
-          stateOf(entry, page.state);
-        }
+        bar.remove();
+        stateOf(entry, page.error ? words("upload_failed") : page.state);
+        for (const note of page.error ? [page.error] : page.notes) noteOn(entry, note);
       } catch {
         settleFile(entry, "upload_failed", words("offline"));
       }
@@ -478,7 +484,7 @@
       await new Promise((tick) => setTimeout(tick, POLL_MS));
       if (over) return;
       const page = await call("adding");
-      if (page && page.total) bar.value = (100 * page.done) / page.total;
+      if (page && page.total > 1) bar.value = (100 * page.done) / page.total;
     }
   }
 

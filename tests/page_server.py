@@ -1,0 +1,24 @@
+"""Serves the page for the browser tests: `python page_server.py PORT HOME`, or PORT "fake"."""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    here = Path(__file__).parent
+    sys.path[:0] = [str(here.parent), str(here)]
+    from ui.app import serve
+
+    def opener(progress):
+        if sys.argv[2] == "fake":
+            from fake_assistant import FakeAssistant
+
+            return FakeAssistant(delay_s=0.1)
+        from rag.assistant import Assistant
+
+        return Assistant.open(Path(sys.argv[2]), progress=progress)
+
+    def announce(address):
+        sys.stdout.write(address + "\n")
+        sys.stdout.flush()
+
+    serve(opener, port=int(sys.argv[1]), announce=announce)

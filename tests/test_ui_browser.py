@@ -1,0 +1,396 @@
+"""The page in a real browser: what an official does in it, at a desk and on a phone.
+
+With ZHENGWEN_SCREENSHOTS=1 the pictures of the README are taken anew.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+
+ROOT = Path(__file__).parent.parent
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+EVIL = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
+WAIT_MS = 20_000
+
+FACT = "广州税费争议调解机构有几个，配备多少名调解员？"
+ABSENT = "佛山市2023年新登记了多少家企业？"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    command = [
+        sys.executable,
+        str(ROOT / "tests/page_server.py"),
+        str(free_port()),
+        HOME or str(home),
+    ]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=home)
+    yield server.stdout.readline().strip()
+    server.terminate()
+    server.wait(30)
+    server.stdout.close()
+
+
+HOME = "fake"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        arguments = ["--no-sandbox", "--disable-background-networking"]
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Opens the page in a fresh browser profile; checks at the end that nothing went wrong."""
+    contexts, problems, requests = [], [], []
+
+    def open_page(viewport=DESK, path="/", **options):
+        context = browser.new_context(viewport=viewport, locale="zh-CN", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(address + path)
+        page.wait_for_selector(".welcome, .turn")
+        return page
+
+    yield open_page
+    hacked = [p.evaluate("window.hacked") for c in contexts for p in c.pages]
+    for context in contexts:
+        context.close()
+    outside = [url for url in requests if not url.startswith((address, "data:", "blob:"))]
+    assert outside == []
+    assert problems == []
+    assert set(hacked) <= {None}
+
+
+def ask(page, question):
+    before = page.locator(".turn[data-question]").count()
+    page.fill("#question", question)
+    page.press("#question", "Enter")
+    page.wait_for_function(
+        "n => document.querySelectorAll('.turn[data-question]').length > n"
+        " && !document.querySelector('#zw.running')",
+        arg=before,
+    )
+    return page.locator(".turn").last
+
+
+def shot(page, name):
+    page.wait_for_timeout(400)  # fonts and the sliding pane
+    if os.environ.get("ZHENGWEN_SCREENSHOTS"):
+        page.screenshot(path=ROOT / "docs" / "images" / f"{name}.png")
+
+
+def in_view(page, selector):
+    """Whether the first match lies within the visible part of its scrolling box and window."""
+    return page.eval_on_selector(
+        selector,
+        """e => {
+        const r = e.getBoundingClientRect(), b = e.closest('.text').getBoundingClientRect();
+        return r.top >= b.top && r.top < b.bottom && r.left >= 0 && r.right <= innerWidth; }""",
+    )
+
+
+def test_question_is_answered_and_its_source_highlighted_beside_it(visit):
+    page = visit()
+    turn = ask(page, FACT)
+    assert "528" in turn.locator(".s b").first.inner_text()
+    turn.locator(".cite").first.click()
+    page.wait_for_selector(".pane mark.hit")
+    assert "528" in "".join(page.locator(".pane mark.hit").all_inner_texts())
+    assert in_view(page, ".pane mark.hit")
+    assert "案例二" in page.inner_text(".pane .crumbs")
+    shot(page, "answer")
+
+
+def test_stages_show_with_their_durations(visit):
+    page = visit()
+    turn = ask(page, FACT)
+    stages = turn.locator(".meta .stages").inner_text()
+    assert re.search(r"检索\s+\d+ 毫秒", stages)
+
+
+def test_follow_up_shows_how_it_was_understood_and_can_be_edited(visit):
+    page = visit()
+    ask(page, "深圳推动公平竞争审查提质增效有哪些创新做法？")
+    turn = ask(page, "那广州呢？")
+    understood = turn.locator(".understood b").inner_text()
+    turn.locator("[data-do=edit]").click()
+    assert page.input_value("#question") == understood
+
+
+def test_refusal_offers_nearest_passages_and_says_that_they_are_no_answer(visit):
+    page = visit()
+    turn = ask(page, ABSENT)
+    assert "材料中没有" in turn.locator(".refusal").inner_text()
+    assert "不是对问题的回答" in turn.locator(".nearest summary").inner_text()
+    turn.locator("[data-do=cite]").first.click()
+    page.wait_for_selector(".pane mark.hit")
+    shot(page, "refusal")
+
+
+def test_rating_and_sources_come_back_after_a_reload(visit):
+    page = visit()
+    turn = ask(page, FACT)
+    turn.locator(".rating summary").click()
+    turn.locator("[data-cause=数字有误]").click()
+    page.wait_for_selector(".said:has-text('已记录：数字有误')")
+    page.reload()
+    page.wait_for_selector(".turn")
+    assert "已记录：数字有误" in page.inner_text(".said")
+    page.wait_for_selector(".pane mark.hit")  # the last answer's first source, as before
+    assert in_view(page, ".pane mark.hit")
+
+
+def test_older_conversation_brings_its_sources_back(visit):
+    page = visit()
+    ask(page, FACT)
+    page.click("[data-do=new]")
+    page.wait_for_selector(".welcome")
+    ask(page, ABSENT)
+    page.locator(".list .name", has_text="税费争议").first.click()
+    page.wait_for_selector(".pane mark.hit")
+    assert page.locator(".turn").count() == 1
+
+
+def test_stepping_through_the_sources_of_an_answer(visit):
+    page = visit()
+    ask(page, "深圳推动公平竞争审查提质增效有哪些创新做法？")
+    page.wait_for_selector(".pane .count:has-text('出处 1 /')")
+    first = page.inner_text(".pane mark.hit")
+    page.click("[data-do=next]")
+    page.wait_for_selector(".pane .count:has-text('出处 2 /')")
+    assert page.inner_text(".pane mark.hit") != first
+    assert page.locator(".cite.on").inner_text() == "2"
+    page.click("[data-do=previous]")
+    page.wait_for_selector(".pane .count:has-text('出处 1 /')")
+
+
+def test_outline_of_the_source_scrolls_to_its_section(visit):
+    page = visit()
+    ask(page, FACT)
+    page.wait_for_selector(".pane mark.hit")
+    page.click(".pane .outline summary")
+    entry = page.locator(".pane .outline button").last
+    at = entry.get_attribute("data-at")
+    entry.click()
+    assert in_view(page, f".pane .text [data-at='{at}']")
+    shot(page, "source")
+
+
+def test_excerpt_is_copied_with_its_reference(visit):
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    ask(page, FACT)
+    page.wait_for_selector(".pane mark.hit")
+    page.click(".panefoot [data-do=copy]")
+    page.wait_for_selector(".toast.show")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert re.match(r"“.*528.*”（《.*》案例二·", text, re.DOTALL)
+
+
+def test_keyboard_sends_breaks_lines_and_stops(visit):
+    page = visit()
+    page.focus("#question")
+    page.keyboard.type("第一行")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("第二行")
+    assert page.input_value("#question") == "第一行\n第二行"
+    page.fill("#question", "哪些案例提到了粤港澳大湾区？")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#zw.running")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#zw:not(.running)")
+    assert page.input_value("#question") == ""
+
+
+def test_everything_is_reached_with_the_keyboard_and_shows_its_focus(visit):
+    page = visit()
+    if page.locator(".list li").count() > 8:  # of the tests before: too many stops on the way
+        page.fill("[data-on=find-conversation]", "没有")
+        page.wait_for_selector(".list .empty")
+    seen = []
+    page.focus("[data-do=rail], [data-view=ask]")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        seen.append(
+            page.evaluate(
+                """() => { const e = document.activeElement, s = getComputedStyle(e);
+                const box = e.closest('.box, .find');
+                const ring = s.outlineStyle !== 'none' || (box && getComputedStyle(box));
+                return [e.dataset?.do || e.id || e.name || e.tagName, Boolean(ring)]; }"""
+            )
+        )
+    names = {name for name, _ in seen}
+    assert {"view", "lang", "new", "example", "question", "place", "case"} <= names | {"view"}
+    assert all(ring for name, ring in seen if name not in ("BODY", "HTML"))
+
+
+def test_conversations_are_found_renamed_and_deleted(visit):
+    page = visit()
+    ask(page, FACT)
+    page.hover(".list li")
+    page.locator(".list li").first.locator("[data-do=rename]").click()
+    page.fill(".renaming", f"税费 {EVIL}")
+    page.press(".renaming", "Enter")
+    page.wait_for_selector(".list .name:has-text('税费 <img')")
+    page.fill("[data-on=find-conversation]", "没有这样的对话")
+    page.wait_for_selector(".list .empty")
+    page.fill("[data-on=find-conversation]", "")
+    page.wait_for_selector(".list li")
+    entry = page.locator(".list li", has_text="税费 <img").first
+    entry.hover()
+    entry.locator("[data-do=forget]").click()
+    page.click("dialog .primary")
+    page.wait_for_selector(".welcome")
+    assert page.locator(".list .name", has_text="税费 <img").count() == 0
+
+
+def test_language_switch_changes_everything_and_is_remembered(visit):
+    page = visit()
+    ask(page, FACT)
+    page.click(".switch")
+    page.wait_for_selector("text=New conversation")
+    page.wait_for_selector(".turn")
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert "Retrieve" in page.inner_text(".meta .stages")
+    page.reload()
+    page.wait_for_selector("text=New conversation")
+    frame = " ".join(page.locator("header.top, .rail > button, .keys, .disclaimer").all_inner_texts())
+    assert not re.search("[\u4e00-\u9fff]", frame.replace("政问", "").replace("中文", ""))
+    shot(page, "english")
+
+
+def test_phone_slides_the_source_over_with_a_way_back(visit):
+    page = visit(PHONE, has_touch=True, device_scale_factor=2)
+    turn = ask(page, FACT)
+    assert page.is_hidden(".pane")
+    shot(page, "phone-answer")
+    turn.locator(".cite").first.tap()
+    page.wait_for_selector(".pane mark.hit")
+    page.wait_for_timeout(400)
+    box = page.locator(".pane").bounding_box()
+    assert (box["x"], box["width"]) == (0, 390)
+    assert in_view(page, ".pane mark.hit")
+    shot(page, "phone-source")
+    page.tap(".pane [data-role=back]")
+    assert page.is_hidden(".pane")
+    for view in ("cases", "documents", "evaluate", "ask"):
+        page.tap(f"[data-view={view}]")
+        page.wait_for_timeout(200)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_cases_are_filtered_read_and_asked_about(visit):
+    page = visit()
+    page.click("[data-view=cases]")
+    page.wait_for_selector(".card")
+    assert page.locator(".card").count() == 14
+    shot(page, "cases")
+    page.click("[data-name=place][data-value=东莞市]")
+    page.wait_for_function("document.querySelectorAll('.card').length === 1")
+    page.click("[data-do=read-case]")
+    page.wait_for_selector(".cases .reader .text h3")
+    page.click(".cases .reader [data-do=ask-case]")
+    assert page.evaluate("document.querySelector('select[name=case]').value").endswith(":7")
+    assert page.is_visible("#question")
+
+
+def test_markup_in_questions_and_names_is_never_run(visit):
+    page = visit()
+    turn = ask(page, EVIL)
+    assert EVIL in turn.locator(".q").inner_text()
+    page.reload()
+    page.wait_for_selector(".turn")
+    page.wait_for_timeout(300)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_enough_contrast(visit, scheme):
+    page = visit(color_scheme=scheme)
+    ask(page, "哪些案例提到了粤港澳大湾区？")
+    ask(page, ABSENT)
+    weak = page.evaluate(CONTRAST)
+    for view in ("cases", "documents", "evaluate"):
+        page.click(f"[data-view={view}]")
+        page.wait_for_timeout(400)
+        weak += page.evaluate(CONTRAST)
+    assert weak == []
+
+
+# Text elements whose colour and the nearest opaque background differ by less than 4.5 : 1 (AA).
+CONTRAST = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const rgba = c => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const curve = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+  const light = c => .2126 * curve(c[0]) + .7152 * curve(c[1]) + .0722 * curve(c[2]);
+  const style = e => getComputedStyle(e);
+  const weak = [];
+  for (const e of document.querySelectorAll('#zw *')) {
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    const shown = own && e.checkVisibility({ visibilityProperty: true });
+    if (!shown || e.closest('option, .toast, :disabled')) continue;
+    let back = e;
+    while (back && rgba(style(back).backgroundColor)[3] < 255) back = back.parentElement;
+    const a = light(rgba(style(e).color));
+    const b = light(rgba(back ? style(back).backgroundColor : '#fff'));
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) weak.push(`${e.className} ${e.textContent.trim().slice(0, 20)} ${ratio}`);
+  }
+  return weak;
+}"""
+
+
+def test_welcome_in_both_schemes(visit):
+    shot(visit(), "welcome")
+    page = visit(color_scheme="dark")
+    ask(page, FACT)
+    page.wait_for_selector(".pane mark.hit")
+    shot(page, "dark")
+
+
+def test_responses_carry_the_policy_and_other_sites_are_refused(address):
+    with urllib.request.urlopen(address) as response:
+        assert "default-src 'self'" in response.headers["content-security-policy"]
+        assert response.headers["x-content-type-options"] == "nosniff"
+    for path in ("/openapi.json", "/docs", "/redoc"):
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(address + path)
+    request = urllib.request.Request(
+        address + "/gradio_api/upload", b"x", {"Sec-Fetch-Site": "cross-site"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 403
