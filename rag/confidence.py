@@ -1,38 +1,29 @@
 """Evidence in, the probability out that the documents answer the question.
 
-A logistic model over a few features that do not depend on the size of the library; its weights
-come from the dev split of the question set (`python -m rag.fit`).
+A logistic model over features that do not depend on the size of the library; its weights come
+from the dev split of the question set (`python -m rag.fit`).
 """
 
 import math
 from collections.abc import Sequence
 
-from rag.questions import Intent
 from rag.select import Candidate
-from rag.types import Hit
 
 BIAS = -3.0
 WEIGHTS = {
-    "context": 5.0,  # of the best sentence: share of the question in it, its chunk and titles
-    "cosine": 3.0,  # of the best sentence with its titles
-    "wanted": 0.5,  # it holds the kind of answer asked for
-    "place": 1.0,  # 1 if a place that the question names is another one
+    "context": 3.0,
+    "soft_context": 3.0,
+    "cosine_context": 3.0,
+    "wanted": 0.5,
+    "unit": 0.3,
+    "place": 2.0,
+    "year": 1.5,
 }
 
 
-def features(intent: Intent, hits: Sequence[Hit], found: Sequence[Candidate]) -> dict[str, float]:
-    """The features of the best sentence, by name."""
-    best = found[0]
-    return {
-        "context": best.coverage,
-        "cosine": best.features[5],
-        "wanted": best.features[6],
-    }
-
-
-def confidence(intent: Intent, hits: Sequence[Hit], found: Sequence[Candidate]) -> float:
+def confidence(found: Sequence[Candidate]) -> float:
     """Probability, 0 to 1, that the best sentence answers the question."""
     if not found:
         return 0.0
-    values = features(intent, hits, found)
-    return 1 / (1 + math.exp(-BIAS - sum(WEIGHTS[name] * v for name, v in values.items())))
+    total = BIAS + sum(weight * found[0].feature(name) for name, weight in WEIGHTS.items())
+    return 1 / (1 + math.exp(-total))

@@ -1,4 +1,4 @@
-"""A question in, the evidence for its answer out: hits, sentences, a section, a confidence."""
+"""A question and its hits in, evidence out: sentences, a section, a confidence."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from rag.confidence import confidence
 from rag.library import Library
 from rag.questions import Intent
 from rag.sections import Section, choose_section
-from rag.select import Candidate, candidates
+from rag.select import Asked, Candidate, candidates
 from rag.types import Hit
 
 
@@ -39,16 +39,28 @@ def gather(question: str, intent: Intent, hits: Sequence[Hit], library: Library)
     def open_document(number: int) -> tuple[Document, Sequence[Chunk]]:
         return library.document(number), library.store.chunks(number)
 
-    found = candidates(question, intent, hits, library.encoder, weight)
+    def scope(hit: Hit) -> str:
+        return _scope(library.document(hit.chunk.document_id), hit.chunk.case)
+
+    asked = Asked(intent, question, library.encoder, weight, scope)
+    found = candidates(asked, hits)
     section = None
     if intent.kind in ("list", "how"):
-        section = choose_section(question, intent, hits, open_document, library.encoder, weight)
+        section = choose_section(asked, hits, open_document)
     return Evidence(
         question=question,
         intent=intent,
         hits=tuple(hits),
         candidates=tuple(found),
         section=section,
-        confidence=confidence(intent, hits, found),
+        confidence=confidence(found),
         n_cases=library.store.n_cases(),
     )
+
+
+def _scope(document: Document, case: int | None) -> str:
+    """The text that tells which places a chunk is about: its case, else the whole document."""
+    if case is None:
+        return f"{document.title} {document.metadata.place} {document.text}"
+    node = next(n for n in document.outline if n.kind == "case" and n.case == case)
+    return document.text[node.start : node.end]

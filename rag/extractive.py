@@ -9,7 +9,6 @@ case that speaks of it. Every sentence is verbatim and cites exactly itself.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from corpus.sentences import sentence_spans
 from corpus.types import Chunk
 from rag.config import AnswerConfig
 from rag.evidence import Evidence
@@ -93,18 +92,29 @@ class ExtractiveAnswerer:
 
     def write(self, evidence: Evidence) -> Draft:
         """The whole answer at once."""
-        kind = evidence.intent.kind
         if not evidence.candidates:
             return Draft(refused=True, confidence=evidence.confidence)
+        kind = evidence.intent.kind
         if kind == "across" and (draft := self._across(evidence)):
             return draft
         if kind == "compare" and (draft := self._compare(evidence)):
             return draft
-        if kind in ("list", "how") and (draft := self._list(evidence)):
-            return draft
-        if kind == "how":
+        if kind in ("list", "how") and self._asks_for_section(evidence):
+            return self._list(evidence)
+        if kind == "how" or (kind == "list" and evidence.intent.measures):
             return self._passage(evidence)
         return self._fact(evidence)
+
+    def _asks_for_section(self, evidence: Evidence) -> bool:
+        """Whether the items of a section answer better than a sentence does."""
+        section, best = evidence.section, evidence.candidates[0]
+        if section is None or section.score < self.config.list_from:
+            return False
+        if evidence.intent.kind == "how":
+            # How something is done stands in the text of an item, unless the very heading is asked.
+            return not section.is_case and section.covers >= self.config.how_covers
+        # Names (which companies, which documents) are enumerated inside one sentence.
+        return evidence.intent.measures or not enumerates(best.text)
 
     def _fact(self, evidence: Evidence) -> Draft:
         """The sentence that holds the answer, and another one as good, if there is."""
@@ -122,32 +132,33 @@ class ExtractiveAnswerer:
         return writer.draft(lead=_lead(writer.citations))
 
     def _passage(self, evidence: Evidence) -> Draft:
-        """The passage that tells how: the best chunk's sentences, its bare title left out."""
+        """What the best passage says, without its bare title and what is beside the point."""
         writer = _Writer(evidence)
         best = evidence.candidates[0]
-        chunk = best.hit.chunk
-        spans = [(chunk.start + a, chunk.start + b) for a, b in sentence_spans(chunk.text)]
+        same = [c for c in evidence.candidates if c.hit.chunk.id == best.hit.chunk.id]
+        kept = [
+            c
+            for c in same
+            if best.score - c.score < self.config.passage_within and not c.feature("title")
+        ]
         room = self.config.max_chars
-        # Sentences next to the best one tell more than those far from it.
-        spans.sort(key=lambda span: abs(span[0] - best.start))
-        kept: list[tuple[int, int]] = []
-        for a, b in spans:
-            if not kept or b - a <= room:
-                kept.append((a, b))
-                room -= b - a
-        for a, b in sorted(kept):
-            writer.add(chunk, (a, b), chunk.text[a - chunk.start : b - chunk.start])
+        chosen: list[Candidate] = []
+        for candidate in kept or [best]:
+            if not chosen or len(candidate.text) <= room:
+                chosen.append(candidate)
+                room -= len(candidate.text)
+        for candidate in sorted(chosen, key=lambda c: c.start):
+            writer.add_candidate(candidate)
         return writer.draft(lead=_lead(writer.citations))
 
-    def _list(self, evidence: Evidence) -> Draft | None:
-        """All items of the section asked for, or None where a sentence answers better."""
-        choice = evidence.section
-        if choice is None or choice.score < self.config.list_from:
-            return None
+    def _list(self, evidence: Evidence) -> Draft:
+        """All items of the section asked for, complete and in order."""
+        section = evidence.section
+        assert section is not None
         writer = _Writer(evidence)
-        for entry in choice.entries:
+        for entry in section.entries:
             writer.add(entry.chunk, (entry.start, entry.end), entry.text)
-        return writer.draft(lead=_lead(writer.citations, choice.title))
+        return writer.draft(lead=_lead(writer.citations, section.title))
 
     def _across(self, evidence: Evidence) -> Draft | None:
         """One sentence of every case that speaks of the topic, and how many cases do."""
@@ -156,7 +167,11 @@ class ExtractiveAnswerer:
         for candidate in evidence.candidates:
             chunk = candidate.hit.chunk
             near = candidate.score >= best.score * self.config.across_within
-            if near and candidate.coverage >= best.coverage * self.config.across_covers:
+            if (
+                near
+                and candidate.feature("context")
+                >= best.feature("context") * self.config.across_covers
+            ):
                 chosen.setdefault((chunk.document_id, chunk.case), candidate)
         if not chosen:
             return None
@@ -185,6 +200,11 @@ class ExtractiveAnswerer:
             cells.append(tuple(cell))
         table = Table(columns=columns, rows=("相关内容",), cells=(tuple(cells),))
         return writer.draft(table=table)
+
+
+def enumerates(text: str) -> bool:
+    """Whether a sentence lists names: three parts between 、 or two titles."""
+    return text.count("、") >= 2 or text.count("《") >= 2
 
 
 def _compared(evidence: Evidence) -> dict[str, list[Candidate]]:

@@ -8,10 +8,14 @@ import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import TYPE_CHECKING, Literal
 
 from corpus.errors import QuestionError
 from corpus.outline import chinese_number
+
+if TYPE_CHECKING:
+    from rjieba import Jieba
 
 MAX_QUESTION = 2_000  # characters
 
@@ -26,7 +30,8 @@ _ACROSS = re.compile(
 )
 _COMPARE = re.compile(
     r"异同|有何不同|有什么不同|有啥不同|区别|差别|差异|对比|比较一下|相比(?!上年|去年|同期|以往|之前)|"
-    r"(?:分别|各自?)(?:是|有|怎|如何|采取|做|推|用|为)|谁(?:更|的.{1,8}更)|哪个更|compare|difference",
+    r"(?:和|与|跟|同|、).{1,30}(?:分别|各自?)(?:怎|如何|采取|做|推|用|为|给|带|有)|共同点|相同|一样吗|"
+    r"谁(?:更|的.{1,8}更)|哪个更|compare|difference",
     re.IGNORECASE,
 )
 _LIST = re.compile(
@@ -56,6 +61,10 @@ _CASE_REFERENCE = re.compile(
     r"案例\s*([一二三四五六七八九十]+|\d{1,2})|第([一二三四五六七八九十]+|\d{1,2})个案例"
 )
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)\s*年?")
+_MEASURES = re.compile(
+    r"措施|做法|举措|办法|工作|方面|模式|经验|成效|创新|突破|机制|内容|动作|招|亮点|任务|特点|好处|优势|效果|做了|measures|steps"
+)
+_SUFFIX = re.compile(r"(?:自治区|自治州|省|市|县|区)$")
 _FILLER = re.compile(
     r"请问|请教|麻烦问?一?下|想问一?下|我想(?:知道|了解|问)|能不能|可不可以|能否|是否|有没有|是不是|吗|呢|啊|吧|呀|"
     r"请|帮我|告诉我|介绍一下|说说|讲讲|说一下|讲一下|一下|到底|究竟|大概|大约|"
@@ -74,6 +83,8 @@ class Intent:
     places: tuple[str, ...]  # as the documents call them: 深圳市 for 深圳
     years: tuple[str, ...]
     cases: tuple[int, ...]  # named by number
+    mentions: tuple[str, ...]  # all places named, known or not, without 省, 市, 县, 区
+    measures: bool  # a list of measures, which sections hold, rather than of names
     topic: str  # the question without its interrogatives
 
 
@@ -125,14 +136,40 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
         kind = "how"
     cases = tuple(chinese_number(a or b) for a, b in _CASE_REFERENCE.findall(question))
     years = tuple(dict.fromkeys(_YEAR.findall(question)))
-    return Intent(kind, wants, named, years, cases, topic(question))
+    return Intent(
+        kind=kind,
+        wants=wants,
+        places=named,
+        years=years,
+        cases=cases,
+        mentions=mentioned_places(question, named),
+        measures=bool(_MEASURES.search(question)),
+        topic=topic(question),
+    )
+
+
+def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, ...]:
+    """All places that the question names, short: those of the dictionary and the known ones."""
+    found = [_SUFFIX.sub("", place) for place in known]
+    for word, tag in _tagger().tag(question):
+        short = _SUFFIX.sub("", word)
+        if tag == "ns" and len(short) > 1:
+            found.append(short)
+    return tuple(dict.fromkeys(found))
+
+
+@cache
+def _tagger() -> "Jieba":
+    from rjieba import Jieba
+
+    return Jieba()
 
 
 def named_places(question: str, places: Collection[str]) -> tuple[str, ...]:
     """The places among `places` that the question names, in full or without 省, 市, 县, 区."""
     found = []
     for place in places:
-        short = re.sub(r"(?:自治区|自治州|省|市|县|区)$", "", place)
+        short = _SUFFIX.sub("", place)
         if len(short) > 1 and (at := question.find(short)) >= 0:
             found.append((at, place))
     return tuple(place for _, place in sorted(found))

@@ -14,9 +14,7 @@ import numpy as np
 from corpus.outline import chinese_number
 from corpus.sentences import sentence_spans, strip_span
 from corpus.types import Chunk, Document, Node
-from embeddings.encoder import Encoder
-from rag.questions import Intent
-from rag.select import Weight, coverage, question_weights
+from rag.select import Asked, coverage
 from rag.types import Hit
 
 N_HITS = 12  # hits whose sections are looked at
@@ -42,22 +40,21 @@ class Section:
     title: str
     entries: tuple[Entry, ...]
     score: float
+    covers: float  # weighted share of the question's terms in the titles
+    is_case: bool  # a whole case with its sections
     features: tuple[float, ...] = ()
 
 
 def choose_section(
-    question: str,
-    intent: Intent,
+    asked: Asked,
     hits: Sequence[Hit],
     open_document: Callable[[int], tuple[Document, Sequence[Chunk]]],
-    encoder: Encoder,
-    weight: Weight,
 ) -> Section | None:
-    """The best section for `question`; None if no hit lies under a heading with entries."""
-    asked = question_weights(intent.topic, weight)
-    query = encoder.encode_query([question])[0]
+    """The best section for the question; None if no hit lies under a heading with entries."""
+    weights = asked.weights()
+    query = asked.encoder.encode_query([asked.question])[0]
     scores = {hit.chunk.id: hit.score for hit in hits}
-    count = _COUNT.search(question)
+    count = _COUNT.search(asked.question)
     wanted = chinese_number(count[1]) if count else 0
     found: list[Section] = []
     seen: set[tuple[int, int]] = set()
@@ -75,15 +72,17 @@ def choose_section(
             titles = _titles(document, node)
             inside = [scores.get(c.id, 0.0) for c in chunks if node.start <= c.start < node.end]
             features = (
-                float(encoder.encode_document([titles])[0] @ query),
-                coverage(asked, titles),
+                float(asked.encoder.encode_document([titles])[0] @ query),
+                coverage(weights, titles),
                 max(inside, default=0.0),
                 float(np.mean(sorted(inside, reverse=True)[: len(entries)] or [0.0])),
                 float(wanted == len(entries)),
                 float(node.kind == "case"),
             )
             score = float(np.dot(features, WEIGHTS))
-            found.append(Section(node.title, entries, score, features))
+            found.append(
+                Section(node.title, entries, score, features[1], node.kind == "case", features)
+            )
     return max(found, key=lambda section: section.score, default=None)
 
 

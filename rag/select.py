@@ -1,8 +1,9 @@
-"""Hits in, the sentences that may answer out, scored; and how surely they do.
+"""Hits in, the sentences that may answer out, scored.
 
-A sentence is judged by what of the question it covers (rare words count more), by how near it is
-in the embedding space, by whether it holds the kind of answer asked for (a number with the unit, a
-date, a name), and by how well its chunk was found. The weights are learnt (see `rag/fit.py`).
+A sentence is judged by what of the question it covers, word for word and by the nearest word
+(rare words count more), by how near it is as a whole in the embedding space, by whether it holds
+the kind of answer asked for (a number with the unit, a date, a name), and by how well its chunk
+was found. The weights were fitted to the dev split of the question set (`python -m rag.fit`).
 """
 
 import math
@@ -11,26 +12,38 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from corpus.sentences import sentence_spans
 from embeddings.encoder import Encoder
 from embeddings.fold import fold
-from embeddings.tokens import CHAR_MARK, terms
+from embeddings.tokens import CHAR_MARK, terms, words
 from rag.questions import Intent
 from rag.types import Hit
 
 MAX_CANDIDATES = 80  # sentences that are looked at
 
-_UNIT = re.compile(r"(?:多少|几)(?:个)?([\u4e00-\u9fff]{1,2})")
-_NUMBER = re.compile(
-    r"[0-9０-９][0-9０-９.,]*|[一二两三四五六七八九十百千]+(?=[个项条件家年月日天次名人倍成大类种])"
+Weight = Callable[[str], float]  # of a term: its inverse document frequency
+Scope = Callable[[Hit], str]  # the text of the case, or document, that a hit lies in
+
+FEATURES = (
+    "chunk",  # score of the hit
+    "rank",  # 1 / rank of the hit
+    "own",  # weighted share of the question's terms in the sentence
+    "context",  # the same in sentence, chunk and titles
+    "cosine",  # of question and sentence
+    "cosine_context",  # of question and titles + sentence
+    "wanted",  # 1: holds the kind of answer asked for, -1: does not, 0: none asked for
+    "unit",  # 1: a number with the very unit of the question, -1: none with it
+    "overlap",  # longest common substring, share of the question
+    "title",  # 1: the bare title of an item rather than what it says
+    "length",  # log of its length
+    "soft",  # share of the question's words that have a near word in the sentence
+    "soft_context",  # the same in sentence, chunk and titles
+    "place",  # -1: the question names a place of which the case does not speak
+    "year",  # -1: the chunk speaks of other years than the question
 )
-_DATE = re.compile(
-    r"(?:19|20)\d\d\s*年(?:\s*\d{1,2}\s*月(?:\s*\d{1,2}\s*日)?)?|\d{1,2}\s*月\s*\d{1,2}\s*日"
-)
-_NAME = re.compile(
-    r"《[^》]{2,60}》|“[^”]{2,30}”|[\u4e00-\u9fffA-Za-z()（）]{2,20}(?:平台|系统|中心|公司|机制|委员会|法院|仲裁院|局|署|集团|协会|分署)"
-)
+WEIGHTS = np.array([1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.45, 0.02, 0.6, 0.4, 0.3, 0.3])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,74 +55,83 @@ class Candidate:
     end: int
     text: str
     score: float
-    features: tuple[float, ...]
-    coverage: float  # share of the question's weighted terms in the sentence or its titles
+    features: npt.NDArray[np.float64]  # in the order of FEATURES
+
+    def feature(self, name: str) -> float:
+        """One feature by its name."""
+        return float(self.features[FEATURES.index(name)])
 
 
-FEATURES = (
-    "chunk",  # score of the hit
-    "rank",  # 1 / rank of the hit
-    "own",  # weighted share of the question's terms in the sentence
-    "context",  # the same in sentence and titles and chunk
-    "cosine",  # of question and sentence
-    "cosine_context",  # of question and titles + sentence
-    "wanted",  # the sentence holds the kind of answer asked for
-    "unit",  # ... a number with the very unit of the question
-    "overlap",  # longest common substring, share of the question
-    "title",  # it opens an item and is short: a title rather than an answer
-    "length",  # log of its length
-)
-Weight = Callable[[str], float]  # of a term: its inverse document frequency
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of a question is looked for in the sentences."""
+
+    intent: Intent
+    question: str
+    encoder: Encoder
+    weight: Weight
+    scope: Scope
+
+    def weights(self) -> dict[str, float]:
+        """The terms of the topic with their weights; a character counts less than a word."""
+        return question_weights(self.intent.topic, self.weight)
 
 
-def candidates(
-    question: str, intent: Intent, hits: Sequence[Hit], encoder: Encoder, weight: Weight
-) -> list[Candidate]:
-    """Score the sentences of `hits` for `question`, best first."""
+def candidates(asked: Asked, hits: Sequence[Hit]) -> list[Candidate]:
+    """Score the sentences of `hits`, best first."""
     found = [
-        (hit, start, end, hit.chunk.text[start - hit.chunk.start : end - hit.chunk.start])
+        (hit, hit.chunk.start + a, hit.chunk.start + b, hit.chunk.text[a:b])
         for hit in hits
-        for start, end in _sentences(hit)
+        for a, b in sentence_spans(hit.chunk.text)
     ][:MAX_CANDIDATES]
     if not found:
         return []
-    asked = question_weights(intent.topic, weight)
-    folded = fold(intent.topic)
-    query = encoder.encode_query([question])[0]
-    alone = encoder.encode_document([text for *_, text in found]) @ query
-    headed = encoder.encode_document([f"{hit.chunk.heading} {text}" for hit, *_, text in found])
-    context = headed @ query
-    scored = []
-    for i, (hit, start, end, text) in enumerate(found):
-        own = coverage(asked, text)
-        whole = coverage(asked, f"{hit.chunk.place} {hit.chunk.heading} {hit.chunk.text}")
-        wanted, unit = _answers(intent, question, text)
-        features = (
-            hit.score,
-            1 / hit.rank,
-            own,
-            whole,
-            float(alone[i]),
-            float(context[i]),
-            wanted,
-            unit,
-            common_substring(folded, fold(text)) / max(len(folded), 1),
-            float(start == hit.chunk.start and len(text) < 30),
-            math.log(len(text)),
-        )
-        scored.append(
-            Candidate(hit, start, end, text, float(np.dot(features, WEIGHTS)), features, whole)
-        )
+    rows = _features(asked, found)
+    scores = rows @ WEIGHTS
+    scored = [
+        Candidate(*place, float(score), row)
+        for place, score, row in zip(found, scores, rows, strict=True)
+    ]
     return sorted(scored, key=lambda c: -c.score)
 
 
-#      chunk rank  own  ctx  cos  cosc want unit over title len
-WEIGHTS = np.array([1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.35, 0.02])
+_Found = tuple[Hit, int, int, str]
 
 
-def _sentences(hit: Hit) -> list[tuple[int, int]]:
-    spans = sentence_spans(hit.chunk.text)
-    return [(hit.chunk.start + a, hit.chunk.start + b) for a, b in spans]
+def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
+    """`(n_sentences, n_features)`, columns in the order of FEATURES."""
+    weights = asked.weights()
+    folded = fold(asked.intent.topic)
+    query = asked.encoder.encode_query([asked.question])[0]
+    alone = asked.encoder.encode_document([text for *_, text in found]) @ query
+    headed = [f"{hit.chunk.heading} {text}" for hit, _, _, text in found]
+    context = asked.encoder.encode_document(headed) @ query
+    wholes = [f"{h.chunk.place} {h.chunk.heading} {h.chunk.text}" for h, *_ in found]
+    soft = soft_coverage(asked, [*(text for *_, text in found), *wholes])
+    rows = []
+    for i, (hit, start, _, text) in enumerate(found):
+        wanted, unit = answer_kind(asked.intent, asked.question, text)
+        last = start + len(text) >= hit.chunk.end
+        rows.append(
+            [
+                hit.score,
+                1 / hit.rank,
+                coverage(weights, text),
+                coverage(weights, wholes[i]),
+                alone[i],
+                context[i],
+                wanted,
+                unit,
+                common_substring(folded, fold(text)) / max(len(folded), 1),
+                float(start == hit.chunk.start and len(text) < 40 and not last),
+                math.log(len(text)),
+                soft[i],
+                soft[len(found) + i],
+                _place_fits(asked, hit),
+                _year_fits(asked.intent, hit),
+            ]
+        )
+    return np.array(rows, float)
 
 
 def question_weights(topic: str, weight: Weight) -> dict[str, float]:
@@ -126,31 +148,70 @@ def coverage(asked: dict[str, float], text: str) -> float:
     return sum(w for term, w in asked.items() if term in present) / total
 
 
+def soft_coverage(asked: Asked, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+    """For every text the weighted share of the question's words that have a near word in it.
+
+    The nearness of a question word is the highest cosine with a word of the text, as in
+    late-interaction models (Khattab and Zaharia 2020, arXiv:2004.12832).
+    """
+    wanted = list(dict.fromkeys(words(fold(asked.intent.topic))))
+    texts_words = [set(words(fold(text))) for text in texts]
+    vocabulary = sorted(set().union(*texts_words))
+    if not wanted or not vocabulary:
+        return np.zeros(len(texts))
+    row = {word: i for i, word in enumerate(vocabulary)}
+    vectors = asked.encoder.encode_document([*wanted, *vocabulary])
+    near = np.clip(vectors[: len(wanted)] @ vectors[len(wanted) :].T, 0, 1)
+    weights = np.array([asked.weight(word) for word in wanted])
+    out = np.zeros(len(texts))
+    for i, present in enumerate(texts_words):
+        if present:
+            best = near[:, [row[word] for word in present]].max(axis=1)
+            out[i] = best @ weights / weights.sum()
+    return out
+
+
 def common_substring(a: str, b: str) -> int:
     """Length of the longest common substring of two short texts."""
-    longest = 0
-    row = [0] * (len(b) + 1)
-    for x in a:
-        previous = 0
-        for j, y in enumerate(b, 1):
-            current = row[j]
-            row[j] = previous + 1 if x == y and not x.isspace() else 0
-            longest = max(longest, row[j])
-            previous = current
-    return longest
+    best = 0
+    for i in range(len(a)):
+        # A longer one can only begin where the present best length matches.
+        while i + best < len(a) and a[i : i + best + 1] in b:
+            best += 1
+    return best
 
 
-def _answers(intent: Intent, question: str, text: str) -> tuple[float, float]:
-    """Whether `text` holds the kind of answer that is wanted, and the very unit."""
+# -- the kind of answer ------------------------------------------------------------------------
+
+_ASKED_UNIT = re.compile(r"(?:多少|几)(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{1,3})")
+_MONEY = re.compile(
+    r"多少(?:钱|费用|成本|资金|预算|金额|投资)|(?:金额|成本|费用|投资|预算|价格|售价|产值)"
+)
+_NUMBER = re.compile(
+    r"[0-9０-９][0-9０-９.,]*|[一二两三四五六七八九十百千]+(?=[个项条件家年月日天次名人倍成大类种])"
+)
+_SUFFIX = re.compile(
+    r"(?:[—~～-][0-9.]+)?(?:万|亿|千|百)*[多余]?(?:个?工作日|个?百分点|个?月|分钟|小时|美元|港元|"
+    r"[%％‰元个项条件家年月日天次名人倍成笔户份宗篇站台款张场所位期批步层㎡批部种类])*"
+)
+_DATE = re.compile(
+    r"(?:19|20)\d\d\s*年(?:\s*\d{1,2}\s*月(?:\s*\d{1,2}\s*日)?)?|\d{1,2}\s*月\s*\d{1,2}\s*日"
+)
+_NAME = re.compile(
+    r"《[^》]{2,60}》|“[^”]{2,30}”|[\u4e00-\u9fffA-Za-z()（）]{2,20}"
+    r"(?:平台|系统|中心|公司|机制|委员会|法院|仲裁院|局|署|集团|协会|分署)"
+)
+
+
+def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]:
+    """`(wanted, unit)` of a sentence: see FEATURES."""
     if intent.wants == "number":
-        numbers = [match.end() for match in _NUMBER.finditer(text)]
-        unit = _UNIT.search(question)
+        numbers = number_spans(text)
         if not numbers:
-            return -1.0, 0.0
-        fits = bool(unit) and any(
-            unit[1][0] in text[end : end + 3] for end in numbers if unit is not None
-        )
-        return 1.0, float(fits)
+            return -1.0, -1.0
+        unit = _asked_unit(question)
+        fits = any(unit in text[a:b] for a, b in numbers) if unit else True
+        return 1.0, (1.0 if fits else -1.0) if unit else 0.0
     if intent.wants == "date":
         return (1.0, 0.0) if _DATE.search(text) else (-1.0, 0.0)
     if intent.wants == "name":
@@ -158,22 +219,47 @@ def _answers(intent: Intent, question: str, text: str) -> tuple[float, float]:
     return 0.0, 0.0
 
 
+def _asked_unit(question: str) -> str:
+    """The measure word that a number must have: 件 for 多少件, 元 for 多少钱, "" if unclear."""
+    if _MONEY.search(question):
+        return "元"
+    found = _ASKED_UNIT.search(question)
+    if not found:
+        return ""
+    for length in (3, 2, 1):
+        unit = found[1][:length]
+        # What can follow a number as its measure; 多少案件 names a thing instead.
+        if len(unit) == length and _SUFFIX.fullmatch(unit):
+            return unit.removeprefix("个") if length > 1 else unit
+    return ""
+
+
+def number_spans(text: str) -> list[tuple[int, int]]:
+    """Offsets of the numbers in `text` with their measure words."""
+    spans = []
+    for match in _NUMBER.finditer(text):
+        suffix = _SUFFIX.match(text, match.end())
+        spans.append((match.start(), suffix.end() if suffix else match.end()))
+    return spans
+
+
 def marks(intent: Intent, question: str, text: str) -> tuple[tuple[int, int], ...]:
     """Offsets in `text` of the words that answer: numbers with units, dates, names."""
     if intent.wants == "number":
-        unit = _UNIT.search(question)
-        spans = [_with_unit(text, m.start(), m.end()) for m in _NUMBER.finditer(text)]
-        fitting = [s for s in spans if unit and unit[1][0] in text[s[0] : s[1]]]
-        return tuple(fitting or spans)
+        unit = _asked_unit(question)
+        spans = number_spans(text)
+        return tuple([s for s in spans if unit and unit in text[s[0] : s[1]]] or spans)
     pattern = {"date": _DATE, "name": _NAME}.get(intent.wants)
     return tuple(m.span() for m in pattern.finditer(text)) if pattern else ()
 
 
-_SUFFIX = re.compile(
-    r"(?:[—~～-][0-9.]+)?(?:万|亿|千|百)?多?余?(?:个工作日|个百分点|个月|分钟|小时|美元|[%％‰元个项条件家年月日天次名人倍成笔户份宗篇站台款张场所位期批步层㎡]|工作日|万元|亿元)*"
-)
+def _place_fits(asked: Asked, hit: Hit) -> float:
+    text = asked.scope(hit)
+    return -1.0 if any(place not in text for place in asked.intent.mentions) else 0.0
 
 
-def _with_unit(text: str, start: int, end: int) -> tuple[int, int]:
-    found = _SUFFIX.match(text, end)
-    return start, found.end() if found else end
+def _year_fits(intent: Intent, hit: Hit) -> float:
+    text = hit.chunk.text
+    if not intent.years or any(year in text for year in intent.years):
+        return 0.0
+    return -1.0 if re.search(r"(?:19|20)\d\d", text) else -0.5
