@@ -28,7 +28,7 @@ EVIL = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 WAIT_MS = 20_000
 
 FACT = "广州税费争议调解机构有几个，配备多少名调解员？"
-ABSENT = "佛山市2023年新登记了多少家企业？"
+ABSENT = "汕头市最低工资标准是多少？"
 
 
 def free_port():
@@ -53,7 +53,7 @@ def address(tmp_path_factory):
     server.stdout.close()
 
 
-HOME = "fake"
+HOME = os.environ.get("ZHENGWEN_PAGE_HOME", "")  # "fake" = no index, no model
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,8 @@ def in_view(page, selector):
 def test_question_is_answered_and_its_source_highlighted_beside_it(visit):
     page = visit()
     turn = ask(page, FACT)
-    assert "528" in turn.locator(".s b").first.inner_text()
+    assert "528" in turn.locator(".s").first.inner_text()
+    assert turn.locator(".s b").count()  # the answering words
     turn.locator(".cite").first.click()
     page.wait_for_selector(".pane mark.hit")
     assert "528" in "".join(page.locator(".pane mark.hit").all_inner_texts())
@@ -155,7 +156,8 @@ def test_refusal_offers_nearest_passages_and_says_that_they_are_no_answer(visit)
     assert "材料中没有" in turn.locator(".refusal").inner_text()
     assert "不是对问题的回答" in turn.locator(".nearest summary").inner_text()
     turn.locator("[data-do=cite]").first.click()
-    page.wait_for_selector(".pane mark.hit")
+    page.wait_for_selector(".pane mark.near")
+    assert "不是回答" in page.inner_text(".pane .count")
     shot(page, "refusal")
 
 
@@ -236,7 +238,7 @@ def test_keyboard_sends_breaks_lines_and_stops(visit):
 def test_everything_is_reached_with_the_keyboard_and_shows_its_focus(visit):
     page = visit()
     if page.locator(".list li").count() > 8:  # of the tests before: too many stops on the way
-        page.fill("[data-on=find-conversation]", "没有")
+        page.fill("[data-on=find-conversation]", "qqqq")
         page.wait_for_selector(".list .empty")
     seen = []
     page.focus("[data-do=rail], [data-view=ask]")
@@ -285,7 +287,9 @@ def test_language_switch_changes_everything_and_is_remembered(visit):
     assert "Retrieve" in page.inner_text(".meta .stages")
     page.reload()
     page.wait_for_selector("text=New conversation")
-    frame = " ".join(page.locator("header.top, .rail > button, .keys, .disclaimer").all_inner_texts())
+    frame = " ".join(
+        page.locator("header.top, .rail > button, .keys, .disclaimer").all_inner_texts()
+    )
     assert not re.search("[\u4e00-\u9fff]", frame.replace("政问", "").replace("中文", ""))
     shot(page, "english")
 
@@ -332,6 +336,56 @@ def test_markup_in_questions_and_names_is_never_run(visit):
     page.reload()
     page.wait_for_selector(".turn")
     page.wait_for_timeout(300)
+
+
+NOTICE = """关于做好测试工作的通知
+
+一、总体要求
+
+各区要建立蓝鲸工作台，配备专职联络员37名，每月召开一次会议。<img src=x onerror="window.hacked=1">
+
+二、保障措施
+
+市财政安排专项经费260万元用于蓝鲸工作台建设。
+"""
+
+
+def test_document_is_added_previewed_described_asked_and_removed(visit, tmp_path):
+    page = visit()
+    page.click("[data-view=documents]")
+    good, bad = tmp_path / f"通知{EVIL[:9]}.txt", tmp_path / "空.docx"
+    good.write_text(NOTICE, "utf-8")
+    bad.write_bytes(b"no office document")
+    page.set_input_files("[data-on=files]", [good, bad])
+    page.wait_for_selector(".uploads .state:has-text('已添加')")
+    page.wait_for_selector(".uploads li.failed p")
+    assert "(" not in page.inner_text(".uploads li.failed p")  # Chinese only, no place of ours
+    row = page.locator(".documents tr", has_text="通知<img")
+    row.locator("[data-do=preview]").click()
+    page.wait_for_selector(".documents .reader .chunk")
+    assert "蓝鲸工作台" in page.inner_text(".documents .reader .text")
+    page.click(".documents .reader summary:has-text('文档信息')")
+    page.fill(".about [name=date]", "去年")
+    page.click(".about button")
+    page.wait_for_selector(".toast.show:has-text('无法识别')")
+    page.fill(".about [name=date]", "2025-03")
+    page.fill(".about [name=title]", "蓝鲸通知")
+    page.click(".about button")
+    page.wait_for_selector(".documents td:has-text('2025-03')")
+    shot(page, "documents")
+    page.click("[data-view=ask]")
+    turn = ask(page, "蓝鲸工作台配备多少名联络员？")
+    assert "37名" in turn.locator(".s").first.inner_text()
+    page.click("[data-view=documents]")
+    page.locator(".documents tr", has_text="蓝鲸通知").locator("[data-do=remove-document]").click()
+    page.click("dialog .primary")
+    page.wait_for_function(
+        "![...document.querySelectorAll('.documents td')].some(e => e.innerText.includes('蓝鲸'))"
+    )
+    page.click("[data-view=ask]")
+    turn.locator(".cite").first.click()
+    page.wait_for_selector(".pane .gone:has-text('已移除')")
+    assert "37名" in "".join(page.locator(".pane mark.hit").all_inner_texts())
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -386,11 +440,15 @@ def test_responses_carry_the_policy_and_other_sites_are_refused(address):
         assert "default-src 'self'" in response.headers["content-security-policy"]
         assert response.headers["x-content-type-options"] == "nosniff"
     for path in ("/openapi.json", "/docs", "/redoc"):
-        with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(address + path)
-    request = urllib.request.Request(
-        address + "/gradio_api/upload", b"x", {"Sec-Fetch-Site": "cross-site"}
-    )
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request)
-    assert refused.value.code == 403
+        assert status(address + path) == 404
+    assert status(address + "/gradio_api/upload", b"x", {"Sec-Fetch-Site": "cross-site"}) == 403
+    assert status(address, None, {"Host": "evil.example"}) == 403
+
+
+def status(url, data=None, headers=None):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers or {})) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code

@@ -73,7 +73,7 @@ def test_every_text_is_used_by_the_page():
 
     ui = Path("ui")
     code = "".join(p.read_text("utf-8") for p in [*ui.glob("*.py"), *ui.glob("static/*.js")])
-    prefixes = ("view_", "kind_", "stage_", "cause_", "status_", "col_", "replaced")
+    prefixes = ("view_", "kind_", "stage_", "cause_", "status_", "col_", "field_", "replaced")
     unused = [
         k
         for k in keys()

@@ -188,6 +188,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(512)  # a browser that is early waits instead of being refused
     except (OSError, OverflowError) as error:
         listener.close()
         raise UserError(

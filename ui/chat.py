@@ -34,7 +34,8 @@ def render_turn(
     warnings = "".join(f'<p class="warn">{escape(w)}</p>' for w in (answer.notice, warning) if w)
     note = f'<p class="note">{icon("info")}<span>{escape(answer.note)}</span></p>'
     return (
-        f'<article class="turn" data-message="{message}" data-citations="{payload}" '
+        f'<article class="turn{" refused" if answer.refused else ""}" data-message="{message}" '
+        f'data-citations="{payload}" '
         f'data-question="{escape(answer.question)}">'
         f"{render_question(answer.question)}"
         f'<div class="a">{understood(answer, lang)}'

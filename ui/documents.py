@@ -1,15 +1,15 @@
 """The library's documents in, the documents tab out: the table, a preview of how one was split."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpus.errors import CorpusError
-from corpus.types import Chunk, Document
+from corpus.types import Chunk, Document, Metadata
 from ui.chat import case_name
-from ui.markup import escape, icon_button
+from ui.markup import escape, icon, icon_button
 from ui.source import render_outline
 from ui.text import Lang, say
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from corpus.store import DocumentInfo, State
     from rag.library import AddReport, Library
 
-_REASON = re.compile(r"\w+: (?P<zh>.*[\u4e00-\u9fff].*?) \((?P<en>[^\u4e00-\u9fff]*)\)", re.DOTALL)
+_REASON = re.compile(r"\w+: (?P<zh>.*?) \((?P<en>.*)\)", re.DOTALL)
+_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
+FIELDS = ("title", "place", "date", "department", "theme")  # of `Metadata`
 MAX_FILE_MB = 100  # of one uploaded file
 PREVIEW_CHUNKS = 400  # shown of one document; an office document has about 50
 
@@ -69,7 +71,7 @@ def render_preview(document: Document, chunks: Sequence[Chunk], lang: Lang) -> s
         f"{escape(say('preview_chunks', lang, n=len(chunks)))}</span>"
         f"{icon_button('close', say('close', lang), 'close-reader', extra='data-role=close')}</div>"
         f"<h2>{escape(document.title)}</h2></header>"
-        f"{render_outline(document, 0, len(document.text), lang)}"
+        f"{_form(document, lang)}{render_outline(document, 0, len(document.text), lang)}"
         f'<div class="text" tabindex="0">{shown}{more}</div>'
     )
 
@@ -100,10 +102,15 @@ def add_file(
     return library.add([(name, path.read_bytes())], progress)
 
 
-def added_words(report: "AddReport", library: "Library", lang: Lang) -> tuple[str, list[str]]:
-    """What became of an added file: in a few words, and one line per failure."""
+def added_words(
+    report: "AddReport", library: "Library", name: str, lang: Lang
+) -> tuple[str, list[str]]:
+    """What became of the file `name`: in a few words, and one line per failure."""
     new = {*report.added, *report.replaced}
-    notes = [f"{failure.name}: {reason_words(failure.reason, lang)}" for failure in report.failed]
+    notes = []
+    for failure in report.failed:
+        part = "" if failure.name == name else f"{failure.name}: "
+        notes.append(part + reason_words(failure.reason, lang))
     if new:
         n_chunks = sum(info.n_chunks for info in library.documents() if info.id in new)
         return say("upload_done", lang, n=n_chunks), notes
@@ -114,6 +121,21 @@ def reason_words(reason: str, lang: Lang) -> str:
     """The half of `place: Chinese (English)`, as errors are written, in the page's language."""
     found = _REASON.fullmatch(reason)
     return found["zh" if lang == "zh" else "en"] if found else reason
+
+
+def metadata_from(fields: Mapping[str, object]) -> Metadata:
+    """What an official typed about a document.
+
+    Raises
+    ------
+    CorpusError
+        If the date is none.
+    """
+    words = {name: " ".join(str(fields.get(name) or "").split())[:200] for name in FIELDS}
+    date = words["date"]
+    if date and not _DATE.fullmatch(date):
+        raise CorpusError(say("bad_date", "zh", date=date), say("bad_date", "en", date=date))
+    return Metadata(**words)
 
 
 def uploaded_file(path: object, name: object, folder: Path) -> tuple[Path, str]:
@@ -130,6 +152,22 @@ def uploaded_file(path: object, name: object, folder: Path) -> tuple[Path, str]:
     if not inside:
         raise CorpusError(say("upload_refused", "zh"), say("upload_refused", "en"))
     return found, shown
+
+
+def _form(document: Document, lang: Lang) -> str:
+    fields = "".join(
+        f"<label><span>{escape(say('field_' + name, lang))}</span>"
+        f'<input name="{name}" maxlength="200" '
+        f'value="{escape(getattr(document.metadata, name))}"></label>'
+        for name in FIELDS
+    )
+    return (
+        f'<details class="outline"><summary>{icon("edit")}'
+        f"<span>{escape(say('describe', lang))}</span></summary>"
+        f'<form class="about" data-document="{document.id}">{fields}'
+        f'<button type="submit" class="tb"><span>{escape(say("save", lang))}</span></button>'
+        "</form></details>"
+    )
 
 
 def _row(row: Row, lang: Lang) -> str:

@@ -25,6 +25,7 @@ from ui.documents import (
     Row,
     add_file,
     added_words,
+    metadata_from,
     render_documents,
     render_preview,
     rows_of,
@@ -71,6 +72,7 @@ class Endpoints:
             self.scope,
             self.documents,
             self.preview,
+            self.describe,
             self.add,
             self.adding,
             self.remove,
@@ -154,7 +156,10 @@ class Endpoints:
         if state is None:
             return {"html": render_missing(citations, position, lang)}
         document = library.document(wanted)
-        return {"html": render_source(document, citations, position, lang, state=state)}
+        html = render_source(
+            document, citations, position, lang, state=state, nearest=bool(payload.get("nearest"))
+        )
+        return {"html": html}
 
     def cases(self, payload: Payload, lang: Lang) -> Payload:
         """The cards of the cases tab."""
@@ -198,6 +203,13 @@ class Endpoints:
         document, chunks = split_of(self._service.assistant.library, number)
         return {"html": render_preview(document, chunks, lang)}
 
+    def describe(self, payload: Payload, lang: Lang) -> Payload:
+        """Correct what is known about a document; gives the table anew."""
+        library = self._service.assistant.library
+        library.update_metadata(as_number(payload.get("document")), metadata_from(payload))
+        self._known_cards.clear()
+        return self.documents(payload, lang)
+
     def add(self, payload: Payload, lang: Lang) -> Payload:
         """Add one uploaded file; the upload itself is deleted afterwards."""
         path, name = uploaded_file(payload.get("path"), payload.get("name"), self._uploads)
@@ -207,7 +219,7 @@ class Endpoints:
                 report = add_file(self._service.assistant.library, path, name, self._report)
         finally:
             path.unlink(missing_ok=True)
-        state, notes = added_words(report, self._service.assistant.library, lang)
+        state, notes = added_words(report, self._service.assistant.library, name, lang)
         return {"state": state, "notes": notes}
 
     def adding(self, payload: Payload, lang: Lang) -> Payload:

@@ -23,8 +23,11 @@ def render_source(
     lang: Lang,
     *,
     state: State = "current",
+    nearest: bool = False,
 ) -> str:
     """The pane for `citations[position]`; the other citations of its message are underlined.
+
+    With `nearest` they are the passages shown with a refusal: no evidence, and not to look like it.
 
     The excerpt is highlighted at its offsets when the text there is still the quote; when the
     document has changed, the quote is shown by itself and said to be old.
@@ -34,13 +37,15 @@ def render_source(
         return render_missing(citations, position, lang, why="quote_unverified", state=state)
     start, end = scope(document, citation)
     here = [c for c in citations if c.document_id == citation.document_id and c != citation]
+    look = "near" if nearest else "hit"
     layers = [
         ('<span class="also">', [(c.start, c.end) for c in here]),
-        ('<mark class="hit">', [(citation.start, citation.end)]),
+        (f'<mark class="{look}">', [(citation.start, citation.end)]),
         ('<b class="key">', citation.marks),
     ]
+    head = _head(citations, position, lang, state, nearest=nearest)
     return (
-        f"{_head(citations, position, lang, state)}{render_outline(document, start, end, lang)}"
+        f"{head}{render_outline(document, start, end, lang)}"
         f'<div class="text" tabindex="0">{render_text(document, start, end, layers, lang)}</div>'
         f"{_tail(citation, lang)}"
     )
@@ -134,17 +139,25 @@ def copied_reference(citation: Citation, lang: Lang) -> str:
     return f"“{citation.quote.strip()}”（{reference(citation, lang)}）"
 
 
-def _head(citations: Sequence[Citation], position: int, lang: Lang, state: State) -> str:
+def _head(
+    citations: Sequence[Citation],
+    position: int,
+    lang: Lang,
+    state: State,
+    *,
+    nearest: bool = False,
+) -> str:
     citation, total = citations[position], len(citations)
     crumbs = [case_name(citation.case, lang), citation.section]
     where = " · ".join(part for part in crumbs if part)
     page = say("page_n", lang, n=citation.page) if citation.page else ""
     gone = f'<span class="gone">{escape(say(state, lang))}</span>' if state != "current" else ""
+    count = say("nearest_of" if nearest else "source_of", lang, n=position + 1, total=total)
     few = "disabled" if total < 2 else ""
     return (
         f'<header class="panehead"><div class="row">'
         f"{icon_button('back', say('back', lang), 'close-pane', extra='data-role=back')}"
-        f'<span class="count">{escape(say("source_of", lang, n=position + 1, total=total))}</span>'
+        f'<span class="count">{escape(count)}</span>'
         f"{icon_button('previous', say('previous', lang), 'previous', extra=few)}"
         f"{icon_button('next', say('next', lang), 'next', extra=few)}"
         f"{icon_button('close', say('close', lang), 'close-pane', extra='data-role=close')}</div>"

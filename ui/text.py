@@ -34,8 +34,8 @@ EXAMPLES: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (
         "absent",
-        "佛山市2023年新登记了多少家企业？",
-        "How many firms were newly registered in Foshan in 2023?",
+        "汕头市最低工资标准是多少？",
+        "What is the minimum wage in Shantou?",
     ),
 )
 
@@ -162,6 +162,10 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     # Source pane
     "source": ("出处原文", "Source"),
     "source_of": ("出处 {n} / {total}", "Source {n} of {total}"),
+    "nearest_of": (
+        "相近段落 {n} / {total}，不是回答",
+        "Nearest passage {n} of {total}, not an answer",
+    ),
     "previous": ("上一处", "Previous"),
     "next": ("下一处", "Next"),
     "outline": ("目录", "Outline"),
@@ -233,6 +237,18 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "no_documents": (
         "材料库是空的。添加文档后即可提问。",
         "There are no documents yet. Add some, then ask.",
+    ),
+    "describe": ("文档信息", "About this document"),
+    "field_title": ("标题", "Title"),
+    "field_place": ("地区", "Place"),
+    "field_date": ("日期", "Date"),
+    "field_department": ("部门", "Department"),
+    "field_theme": ("主题", "Theme"),
+    "save": ("保存", "Save"),
+    "saved": ("已保存", "Saved"),
+    "bad_date": (
+        "日期“{date}”无法识别，请写成 2024、2024-03 或 2024-03-15。",
+        "“{date}” is not a date; write 2024, 2024-03 or 2024-03-15.",
     ),
     "preview_title": ("拆分预览", "How it was split"),
     "preview_chunks": ("{n} 段", "{n} passages"),

@@ -305,7 +305,8 @@
     const citations = citationsOf(turn);
     if (!citations.length) return;
     position = (position + citations.length) % citations.length;
-    const page = await call("source", { citations, position });
+    const nearest = turn.classList.contains("refused");
+    const page = await call("source", { citations, position, nearest });
     if (!page) return;
     Object.assign(state, { turn, position });
     if (opener) state.opener = opener;
@@ -323,7 +324,7 @@
 
   function settle(pane) {
     const box = pane.querySelector(".text");
-    const hit = box?.querySelector("mark.hit");
+    const hit = box?.querySelector("mark");
     if (!hit) return;
     box.scrollTop += hit.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 4;
     const at = [...box.querySelectorAll("[data-at]")].filter((b) => b.compareDocumentPosition(hit) & 20).pop();
@@ -587,8 +588,21 @@
     actions[button.dataset.do]?.(button);
   }
 
+  async function describe(form) {
+    const typed = Object.fromEntries(new FormData(form));
+    const page = await call("describe", { ...typed, document: Number(form.dataset.document) });
+    if (!page) return;
+    $(".documents .table").innerHTML = page.html;
+    toast(words("saved"));
+    refreshScope();
+  }
+
   function onSubmit(event) {
     event.preventDefault();
+    if (event.target.matches(".about")) {
+      describe(event.target);
+      return;
+    }
     const box = $("#question");
     if (state.run || !box.value.trim()) return;
     const question = box.value;
