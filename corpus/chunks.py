@@ -1,7 +1,8 @@
 """A document in, its chunks out: the units that are embedded and retrieved.
 
-A chunk is one or more whole sentences of one leaf of the outline, so it never crosses an item, a
-section or a case. Headings are not chunks of their own; they go into the path of the chunks below.
+A chunk is one or more whole sentences under one heading of the outline, so it never crosses a
+section or a case; an item is a chunk of its own unless it is short. Headings are not chunks of
+their own; they go into the path of the chunks below.
 """
 
 from bisect import bisect_right
@@ -12,6 +13,7 @@ from corpus.sentences import sentence_spans
 from corpus.types import Chunk, Document, Node
 
 MAX_CHARS = 300  # of a chunk, unless one sentence is longer
+_SHORT = 60  # characters; a shorter entry of a list joins the text before it
 _MIN_TAIL = 80  # a shorter rest joins the chunk before it
 _CONTENT = frozenset({"item", "paragraph", "row", "preface"})
 _SECTIONS = frozenset({"chapter", "section", "subsection"})
@@ -30,9 +32,9 @@ def split_chunks(document: Document, *, max_chars: int = MAX_CHARS) -> list[Chun
     }
     titles = {node.case: node.title for node in outline if node.kind == "case"}
     chunks = []
-    for node in _content_nodes(outline):
+    for node, until in _merged(text, _content_nodes(outline), max_chars):
         section = section_path(outline, node)
-        for start, end in _groups(text, node, max_chars):
+        for start, end in _groups(text, (node.start, until), max_chars):
             chunks.append(
                 Chunk(
                     id=0,
@@ -69,11 +71,32 @@ def _content_nodes(outline: Sequence[Node]) -> Iterator[Node]:
             yield node
 
 
-def _groups(text: str, node: Node, max_chars: int) -> Iterator[tuple[int, int]]:
-    """Whole sentences of the node, put together up to `max_chars`."""
+def _merged(text: str, nodes: Iterator[Node], max_chars: int) -> Iterator[tuple[Node, int]]:
+    """Nodes with the end of what is chunked with them.
+
+    A short entry says little without the line that opens its list and its neighbours, so it joins
+    the leaf before it while both lie under the same heading and fit into one chunk.
+    """
+    first: Node | None = None
+    end = 0
+    for node in nodes:
+        short = len(text[node.start : node.end].strip()) < _SHORT
+        fits = first is not None and node.end - first.start <= max_chars
+        beside = first is not None and node.parent == first.parent and node.start == end
+        if not (short and fits and beside and node.kind == "item"):
+            if first is not None:
+                yield first, end
+            first = node
+        end = node.end
+    if first is not None:
+        yield first, end
+
+
+def _groups(text: str, span: tuple[int, int], max_chars: int) -> Iterator[tuple[int, int]]:
+    """Whole sentences of the span, put together up to `max_chars`."""
     start = end = -1
     pending: tuple[int, int] | None = None
-    for a, b in sentence_spans(text, node.start, node.end):
+    for a, b in sentence_spans(text, *span):
         if start >= 0 and b - start > max_chars:
             if pending:
                 yield pending

@@ -36,6 +36,8 @@ _CLOSING = re.compile(r"\s*(?:下一步|今后|未来|总之|总的来看|综上
 _PLACE = re.compile(r"\s*([\u4e00-\u9fff]{2,6}?(?:自治区|自治州|省|市|县|区))")
 _TERMINATED = re.compile(r"[。！？!?；;，,：:]\s*$")
 
+_ENTRY = re.compile(r"[；;]\s*$|^.{30,}。\s*$")
+
 # Ranks order headings from outer to inner; a heading closes all open ones of its rank or deeper.
 _CASE_RANK, _SECTION_RANK, _SUBSECTION_RANK, _NUMBERED_RANK = 10, 40, 50, 60
 _DIVISION_RANKS = {"编": 20, "篇": 20, "部分": 20, "章": 22, "节": 24, "条": 42}
@@ -190,8 +192,9 @@ def _line_blocks(text: str, a: int, b: int, level: int, section: int) -> Iterato
     body = a + content
     first_end = sentence_spans(text, body, b)[0][1] if text[body:b].strip() else b
     one_sentence = not text[first_end:b].strip()
-    if rank >= _NUMBERED_RANK and _TERMINATED.search(line) and one_sentence:
-        # "1.…。" in a list is an entry with its own text, not a heading above other text.
+    entry = rank >= _NUMBERED_RANK and _TERMINATED.search(line)
+    if one_sentence and (entry or (rank >= _SUBSECTION_RANK and _ENTRY.search(line))):
+        # "1.…。" or "(一)…;" is an entry of a list with its own text, not a heading above others.
         yield _Block(a, "item", 0, label, _item_title(text, body, b))
         return
     if one_sentence and first_end - body > MAX_HEADING:

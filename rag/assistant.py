@@ -20,6 +20,7 @@ from rag.extractive import ExtractiveAnswerer
 from rag.followup import complete
 from rag.library import Library, Progress
 from rag.questions import clean_question, read_intent
+from rag.rerank import load_weights
 from rag.retriever import Retriever
 from rag.types import (
     Answer,
@@ -61,7 +62,7 @@ class Assistant:
         self.config = config
         self._answerer = answerer
         self._extractive = ExtractiveAnswerer(config.answers)
-        self._retriever = Retriever(library, config.retrieval)
+        self._retriever = Retriever(library, config.retrieval, load_weights())
 
     @classmethod
     def open(

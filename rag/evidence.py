@@ -1,9 +1,7 @@
 """A question and its hits in, evidence out: sentences, a section, a confidence."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from corpus.types import Chunk, Document
 from rag.confidence import confidence
@@ -29,12 +27,6 @@ class Evidence:
 
 def gather(question: str, intent: Intent, hits: Sequence[Hit], library: Library) -> Evidence:
     """Select the sentences and the section that may answer `question`."""
-    lexical = library.snapshot().lexical
-    total = lexical.count
-
-    @cache
-    def weight(term: str) -> float:
-        return math.log(1 + (total + 0.5) / (lexical.document_frequency(term) + 0.5))
 
     def open_document(number: int) -> tuple[Document, Sequence[Chunk]]:
         return library.document(number), library.store.chunks(number)
@@ -42,7 +34,7 @@ def gather(question: str, intent: Intent, hits: Sequence[Hit], library: Library)
     def scope(hit: Hit) -> str:
         return _scope(library.document(hit.chunk.document_id), hit.chunk.case)
 
-    asked = Asked(intent, question, library.encoder, weight, scope)
+    asked = Asked(intent, question, library.encoder, library.matcher(intent.topic), scope)
     found = candidates(asked, hits)
     section = None
     if intent.kind in ("list", "how"):

@@ -7,10 +7,12 @@ missing, so a process that dies between the two leaves nothing half done.
 
 import hashlib
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +25,11 @@ from corpus.outline import parse_outline
 from corpus.readers import Extracted, expand, read_document
 from corpus.store import FILE_NAME, DocumentInfo, NewDocument, Store
 from corpus.types import Chunk, Document, Metadata
-from embeddings.encoder import Encoder
+from embeddings.encoder import BagEncoder, Encoder, load_encoder
 from embeddings.index import Manifest, VectorIndex
 from embeddings.lexical import Entry, LexicalIndex
+from embeddings.words import WordVectors
+from rag.match import Matcher
 
 Progress = Callable[[str, int, int], None]
 Source = Path | tuple[str, bytes]
@@ -85,6 +89,7 @@ class Library:
             np.zeros((0, encoder.dim), np.float16),
             Manifest(encoder.fingerprint, 0, 0),
         )
+        self._words = WordVectors(encoder if isinstance(encoder, BagEncoder) else load_encoder())
         self._file_lock = FileLock(home / "write.lock", timeout=LOCK_S)
         self._lock = threading.RLock()
 
@@ -130,6 +135,16 @@ class Library:
     def document(self, number: int) -> Document:
         """One document by its id, removed ones too."""
         return self.store.cached_document(number)
+
+    def matcher(self, topic: str) -> Matcher:
+        """What of a question to look for, with words weighted by how rare they are here."""
+        total = self._lexical.count
+
+        @cache
+        def weight(term: str) -> float:
+            return math.log(1 + (total + 0.5) / (self._lexical.document_frequency(term) + 0.5))
+
+        return Matcher(topic, weight, self._words)
 
     # -- changing ---------------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ import numpy as np
 from corpus.outline import chinese_number
 from corpus.sentences import sentence_spans, strip_span
 from corpus.types import Chunk, Document, Node
-from rag.select import Asked, coverage
+from rag.match import term_and_word_sets
+from rag.select import Asked
 from rag.types import Hit
 
 N_HITS = 12  # hits whose sections are looked at
@@ -51,7 +52,6 @@ def choose_section(
     open_document: Callable[[int], tuple[Document, Sequence[Chunk]]],
 ) -> Section | None:
     """The best section for the question; None if no hit lies under a heading with entries."""
-    weights = asked.weights()
     query = asked.encoder.encode_query([asked.question])[0]
     scores = {hit.chunk.id: hit.score for hit in hits}
     count = _COUNT.search(asked.question)
@@ -73,7 +73,7 @@ def choose_section(
             inside = [scores.get(c.id, 0.0) for c in chunks if node.start <= c.start < node.end]
             features = (
                 float(asked.encoder.encode_document([titles])[0] @ query),
-                coverage(weights, titles),
+                asked.matcher.coverage(term_and_word_sets(titles)[0]),
                 max(inside, default=0.0),
                 float(np.mean(sorted(inside, reverse=True)[: len(entries)] or [0.0])),
                 float(wanted == len(entries)),

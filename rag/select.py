@@ -16,14 +16,12 @@ import numpy.typing as npt
 
 from corpus.sentences import sentence_spans
 from embeddings.encoder import Encoder
-from embeddings.fold import fold
-from embeddings.tokens import CHAR_MARK, terms, words
+from rag.match import Matcher, term_and_word_sets
 from rag.questions import Intent
 from rag.types import Hit
 
 MAX_CANDIDATES = 80  # sentences that are looked at
 
-Weight = Callable[[str], float]  # of a term: its inverse document frequency
 Scope = Callable[[Hit], str]  # the text of the case, or document, that a hit lies in
 
 FEATURES = (
@@ -69,12 +67,8 @@ class Asked:
     intent: Intent
     question: str
     encoder: Encoder
-    weight: Weight
+    matcher: Matcher
     scope: Scope
-
-    def weights(self) -> dict[str, float]:
-        """The terms of the topic with their weights; a character counts less than a word."""
-        return question_weights(self.intent.topic, self.weight)
 
 
 def candidates(asked: Asked, hits: Sequence[Hit]) -> list[Candidate]:
@@ -100,14 +94,13 @@ _Found = tuple[Hit, int, int, str]
 
 def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
     """`(n_sentences, n_features)`, columns in the order of FEATURES."""
-    weights = asked.weights()
-    folded = fold(asked.intent.topic)
     query = asked.encoder.encode_query([asked.question])[0]
     alone = asked.encoder.encode_document([text for *_, text in found]) @ query
     headed = [f"{hit.chunk.heading} {text}" for hit, _, _, text in found]
     context = asked.encoder.encode_document(headed) @ query
     wholes = [f"{h.chunk.place} {h.chunk.heading} {h.chunk.text}" for h, *_ in found]
-    soft = soft_coverage(asked, [*(text for *_, text in found), *wholes])
+    sets = [term_and_word_sets(text) for text in [*(text for *_, text in found), *wholes]]
+    soft = asked.matcher.soft_coverage([words for _, words in sets])
     rows = []
     for i, (hit, start, _, text) in enumerate(found):
         wanted, unit = answer_kind(asked.intent, asked.question, text)
@@ -116,13 +109,13 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
             [
                 hit.score,
                 1 / hit.rank,
-                coverage(weights, text),
-                coverage(weights, wholes[i]),
+                asked.matcher.coverage(sets[i][0]),
+                asked.matcher.coverage(sets[len(found) + i][0]),
                 alone[i],
                 context[i],
                 wanted,
                 unit,
-                common_substring(folded, fold(text)) / max(len(folded), 1),
+                asked.matcher.overlap(text),
                 float(start == hit.chunk.start and len(text) < 40 and not last),
                 math.log(len(text)),
                 soft[i],
@@ -132,53 +125,6 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
             ]
         )
     return np.array(rows, float)
-
-
-def question_weights(topic: str, weight: Weight) -> dict[str, float]:
-    """The terms of a question with their weights; a character counts less than a word."""
-    return {t: weight(t) * (0.3 if t.startswith(CHAR_MARK) else 1.0) for t in terms(topic)}
-
-
-def coverage(asked: dict[str, float], text: str) -> float:
-    """Weighted share of the asked terms that stand in `text`, 0 to 1."""
-    total = sum(asked.values())
-    if not total:
-        return 0.0
-    present = set(terms(text))
-    return sum(w for term, w in asked.items() if term in present) / total
-
-
-def soft_coverage(asked: Asked, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-    """For every text the weighted share of the question's words that have a near word in it.
-
-    The nearness of a question word is the highest cosine with a word of the text, as in
-    late-interaction models (Khattab and Zaharia 2020, arXiv:2004.12832).
-    """
-    wanted = list(dict.fromkeys(words(fold(asked.intent.topic))))
-    texts_words = [set(words(fold(text))) for text in texts]
-    vocabulary = sorted(set().union(*texts_words))
-    if not wanted or not vocabulary:
-        return np.zeros(len(texts))
-    row = {word: i for i, word in enumerate(vocabulary)}
-    vectors = asked.encoder.encode_document([*wanted, *vocabulary])
-    near = np.clip(vectors[: len(wanted)] @ vectors[len(wanted) :].T, 0, 1)
-    weights = np.array([asked.weight(word) for word in wanted])
-    out = np.zeros(len(texts))
-    for i, present in enumerate(texts_words):
-        if present:
-            best = near[:, [row[word] for word in present]].max(axis=1)
-            out[i] = best @ weights / weights.sum()
-    return out
-
-
-def common_substring(a: str, b: str) -> int:
-    """Length of the longest common substring of two short texts."""
-    best = 0
-    for i in range(len(a)):
-        # A longer one can only begin where the present best length matches.
-        while i + best < len(a) and a[i : i + best + 1] in b:
-            best += 1
-    return best
 
 
 # -- the kind of answer ------------------------------------------------------------------------

@@ -1,0 +1,86 @@
+"""A question and texts in, how much of the question each text covers out."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from embeddings.fold import fold
+from embeddings.tokens import CHAR_MARK, terms, words
+from embeddings.words import WordVectors
+
+Weight = Callable[[str], float]  # of a term: its inverse document frequency
+Array = npt.NDArray[np.float64]
+
+CHAR_SHARE = 0.3  # of the weight of a word
+
+
+class Matcher:
+    """What of one question is looked for; made once a question."""
+
+    def __init__(self, topic: str, weight: Weight, vectors: WordVectors) -> None:
+        self.folded = fold(topic).replace(" ", "")
+        self._weights = {
+            t: weight(t) * (CHAR_SHARE if t.startswith(CHAR_MARK) else 1.0) for t in terms(topic)
+        }
+        self._vectors = vectors
+        wanted = list(dict.fromkeys(words(fold(topic))))
+        self._wanted = wanted
+        self._wanted_weights = np.array([weight(word) for word in wanted])
+        self._rows = vectors.rows(wanted)
+
+    @property
+    def total(self) -> float:
+        """The weight of all terms: long and rare questions have much."""
+        return sum(self._weights.values())
+
+    def coverage(self, text_terms: set[str]) -> float:
+        """Weighted share of the question's terms among those of a text, 0 to 1."""
+        if not self._weights:
+            return 0.0
+        return sum(w for t, w in self._weights.items() if t in text_terms) / self.total
+
+    def soft_coverage(self, texts_words: Sequence[set[str]]) -> Array:
+        """For every text the weighted share of the question's words with a near word in it.
+
+        The nearness of a question word is its highest cosine with a word of the text, as in
+        late-interaction models (Khattab and Zaharia 2020, arXiv:2004.12832).
+        """
+        out = np.zeros(len(texts_words))
+        vocabulary = sorted(set().union(*texts_words)) if texts_words else []
+        if not self._wanted or not vocabulary:
+            return out
+        rows = self._vectors.rows(vocabulary)
+        table = self._vectors.table
+        near = np.clip(table[self._rows] @ table[rows].T, 0, 1)
+        # A word is near to itself even if the model does not know it.
+        column = {word: i for i, word in enumerate(vocabulary)}
+        for i, word in enumerate(self._wanted):
+            if word in column:
+                near[i, column[word]] = 1.0
+        total = self._wanted_weights.sum() or 1.0
+        for i, present in enumerate(texts_words):
+            if present:
+                best = near[:, [column[word] for word in present]].max(axis=1)
+                out[i] = best @ self._wanted_weights / total
+        return out
+
+    def overlap(self, text: str) -> float:
+        """Longest common substring, as a share of the question."""
+        return common_substring(self.folded, fold(text)) / max(len(self.folded), 1)
+
+
+def common_substring(a: str, b: str) -> int:
+    """Length of the longest common substring of two texts, the first one short."""
+    best = 0
+    for i in range(len(a)):
+        # A longer one can only begin where the present best length matches.
+        while i + best < len(a) and a[i : i + best + 1] in b:
+            best += 1
+    return best
+
+
+def term_and_word_sets(text: str) -> tuple[set[str], set[str]]:
+    """The terms and, among them, the words of a text."""
+    all_terms = set(terms(text))
+    return all_terms, {t for t in all_terms if not t.startswith(CHAR_MARK)}

@@ -1,0 +1,80 @@
+"""Candidates of both indexes in, one score for each out.
+
+A linear model over lexical, dense and matching features; two of them depend on how well the words
+of the question are covered at all, so that the vectors decide where words fail and the words where
+they do not. Fitted by `python -m rag.fit` on training questions with a listwise loss.
+"""
+
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+
+from corpus.types import Chunk
+from rag.match import Array, Matcher, term_and_word_sets
+
+FEATURES = (
+    "lexical",  # BM25, relative to the best candidate
+    "lexical_share",  # BM25 for each unit of the question's weight
+    "dense",  # cosine
+    "coverage",  # weighted share of the question's terms in titles and text
+    "title",  # the same in the titles alone
+    "soft",  # share of the question's words with a near word in titles and text
+    "overlap",  # longest common substring with titles and text
+    "dense_uncovered",  # dense × how much of the question no candidate covers
+    "lexical_covered",  # lexical × how much of it the best candidate covers
+    "soft_uncovered",  # soft × how much of it no candidate covers
+    "length",  # log of the characters: short chunks cover less by chance
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RerankWeights:
+    """One weight a feature, in the order of FEATURES, and the offset of the logistic score."""
+
+    weights: Array
+    bias: float
+
+
+def load_weights() -> RerankWeights:
+    """The weights that `rag.fit` wrote."""
+    values = json.loads((files("rag") / "weights.json").read_text("utf-8"))["rerank"]
+    return RerankWeights(np.array([values[name] for name in FEATURES]), values["bias"])
+
+
+def features(
+    matcher: Matcher, chunks: list[Chunk], lexical: dict[int, float], dense: dict[int, float]
+) -> Array:
+    """`(n_chunks, n_features)`, columns in the order of FEATURES."""
+    texts = [f"{c.place} {c.heading} {c.text}" for c in chunks]
+    sets = [term_and_word_sets(text) for text in texts]
+    coverage = np.array([matcher.coverage(terms) for terms, _ in sets])
+    title = np.array([matcher.coverage(term_and_word_sets(c.heading)[0]) for c in chunks])
+    soft = matcher.soft_coverage([words for _, words in sets])
+    overlap = np.array([matcher.overlap(text) for text in texts])
+    bm25 = np.array([lexical.get(c.id, 0.0) for c in chunks])
+    cosine = np.array([dense.get(c.id, 0.0) for c in chunks])
+    relative = bm25 / (bm25.max() or 1.0)
+    covered = coverage.max(initial=0.0)
+    return np.stack(
+        [
+            relative,
+            bm25 / (matcher.total or 1.0),
+            cosine,
+            coverage,
+            title,
+            soft,
+            overlap,
+            cosine * (1 - covered),
+            relative * covered,
+            soft * (1 - covered),
+            np.log([len(text) + 1 for text in texts]) / 10,
+        ],
+        axis=1,
+    )
+
+
+def scores(rows: Array, model: RerankWeights) -> Array:
+    """Probability-like scores, 0 to 1."""
+    return np.asarray(1 / (1 + np.exp(-(rows @ model.weights + model.bias))))
