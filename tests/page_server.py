@@ -1,6 +1,7 @@
-"""Serves the page for the browser tests: `python page_server.py PORT HOME`, or PORT "fake"."""
+"""Serves the page for the browser tests: `python page_server.py PORT HOME`, or PORT "fake" | "slow"."""
 
 import sys
+import time
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -9,10 +10,14 @@ if __name__ == "__main__":
     from ui.app import serve
 
     def opener(progress):
-        if sys.argv[2] == "fake":
+        if sys.argv[2] in ("fake", "slow"):
             from fake_assistant import FakeAssistant
 
-            return FakeAssistant(delay_s=0.1)
+            slow = sys.argv[2] == "slow"
+            for done in range(6 if slow else 0):
+                progress("向量", done, 6)
+                time.sleep(1)
+            return FakeAssistant(delay_s=2 if slow else 0.1)
         from rag.assistant import Assistant
 
         return Assistant.open(Path(sys.argv[2]), progress=progress)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,20 +38,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@contextmanager
+def serving(folder, home):
+    """A server process and its address."""
+    command = [sys.executable, str(ROOT / "tests/page_server.py"), str(free_port()), str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as server:
+        yield server, server.stdout.readline().strip()
+        server.terminate()
+        server.wait(30)
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    home = tmp_path_factory.mktemp("home")
-    command = [
-        sys.executable,
-        str(ROOT / "tests/page_server.py"),
-        str(free_port()),
-        HOME or str(home),
-    ]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=home)
-    yield server.stdout.readline().strip()
-    server.terminate()
-    server.wait(30)
-    server.stdout.close()
+    folder = tmp_path_factory.mktemp("home")
+    with serving(folder, HOME or folder) as (_, at):
+        yield at
 
 
 HOME = os.environ.get("ZHENGWEN_PAGE_HOME", "")  # "fake" = no index, no model
@@ -193,7 +195,7 @@ def test_stepping_through_the_sources_of_an_answer(visit):
     page.click("[data-do=next]")
     page.wait_for_selector(".pane .count:has-text('出处 2 /')")
     assert page.inner_text(".pane mark.hit") != first
-    assert page.locator(".cite.on").inner_text() == "2"
+    assert set(page.locator(".cite.on").all_inner_texts()) == {"2"}
     page.click("[data-do=previous]")
     page.wait_for_selector(".pane .count:has-text('出处 1 /')")
 
@@ -342,7 +344,7 @@ NOTICE = """关于做好测试工作的通知
 
 一、总体要求
 
-各区要建立蓝鲸工作台，配备专职联络员37名，每月召开一次会议。<img src=x onerror="window.hacked=1">
+各区要建立蓝鲸工作台，配备专职联络员37名，每月召开一次会议。
 
 二、保障措施
 
@@ -350,17 +352,38 @@ NOTICE = """关于做好测试工作的通知
 """
 
 
+def test_bad_and_hostile_files_are_told_and_harmless(visit, tmp_path):
+    page = visit()
+    page.click("[data-view=documents]")
+    evil, bad = tmp_path / f"{EVIL[:9]}.txt", tmp_path / "空.docx"
+    evil.write_text(f"一、{EVIL}\n\n{EVIL}{EVIL}。", "utf-8")
+    bad.write_bytes(b"no office document")
+    page.set_input_files("[data-on=files]", [evil, bad])
+    page.wait_for_selector(".uploads .state:has-text('已添加')")
+    page.wait_for_selector(".uploads li.failed p")
+    # Chinese only, without the English half of the sentence.
+    assert "cannot" not in page.inner_text(".uploads li.failed p")
+    row = page.locator(".documents tr", has_text="<img")
+    row.locator("[data-do=preview]").click()
+    page.wait_for_selector(".documents .reader .chunk")
+    page.click("[data-view=ask]")
+    ask(page, EVIL)
+    page.click("[data-view=documents]")
+    row.locator("[data-do=remove-document]").click()
+    page.click("dialog .primary")
+    page.wait_for_function(
+        "![...document.querySelectorAll('.documents td')].some(e => e.innerText.includes('<img'))"
+    )
+
+
 def test_document_is_added_previewed_described_asked_and_removed(visit, tmp_path):
     page = visit()
     page.click("[data-view=documents]")
-    good, bad = tmp_path / f"通知{EVIL[:9]}.txt", tmp_path / "空.docx"
+    good = tmp_path / "关于蓝鲸工作台的通知.txt"
     good.write_text(NOTICE, "utf-8")
-    bad.write_bytes(b"no office document")
-    page.set_input_files("[data-on=files]", [good, bad])
+    page.set_input_files("[data-on=files]", good)
     page.wait_for_selector(".uploads .state:has-text('已添加')")
-    page.wait_for_selector(".uploads li.failed p")
-    assert "(" not in page.inner_text(".uploads li.failed p")  # Chinese only, no place of ours
-    row = page.locator(".documents tr", has_text="通知<img")
+    row = page.locator(".documents tr", has_text="蓝鲸工作台")
     row.locator("[data-do=preview]").click()
     page.wait_for_selector(".documents .reader .chunk")
     assert "蓝鲸工作台" in page.inner_text(".documents .reader .text")
@@ -369,7 +392,7 @@ def test_document_is_added_previewed_described_asked_and_removed(visit, tmp_path
     page.click(".about button")
     page.wait_for_selector(".toast.show:has-text('无法识别')")
     page.fill(".about [name=date]", "2025-03")
-    page.fill(".about [name=title]", "蓝鲸通知")
+    page.fill(".about [name=title]", "关于建设蓝鲸工作台的通知")
     page.click(".about button")
     page.wait_for_selector(".documents td:has-text('2025-03')")
     shot(page, "documents")
@@ -377,7 +400,9 @@ def test_document_is_added_previewed_described_asked_and_removed(visit, tmp_path
     turn = ask(page, "蓝鲸工作台配备多少名联络员？")
     assert "37名" in turn.locator(".s").first.inner_text()
     page.click("[data-view=documents]")
-    page.locator(".documents tr", has_text="蓝鲸通知").locator("[data-do=remove-document]").click()
+    page.locator(".documents tr", has_text="关于建设蓝鲸工作台的通知").locator(
+        "[data-do=remove-document]"
+    ).click()
     page.click("dialog .primary")
     page.wait_for_function(
         "![...document.querySelectorAll('.documents td')].some(e => e.innerText.includes('蓝鲸'))"
@@ -452,3 +477,36 @@ def status(url, data=None, headers=None):
     except urllib.error.HTTPError as error:
         with error:
             return error.code
+
+
+def test_first_start_shows_progress_and_a_dead_service_is_told(browser, tmp_path):
+    with serving(tmp_path, "slow") as (server, at):
+        page = browser.new_page(locale="zh-CN")
+        page.set_default_timeout(WAIT_MS)
+        page.goto(at)
+        page.wait_for_selector("progress[aria-label='首次启动，正在建立索引']")
+        page.wait_for_selector(".welcome")  # opens by itself
+        page.fill("#question", FACT)
+        page.press("#question", "Enter")
+        page.wait_for_selector(".turn.live .progress")
+        server.kill()
+        page.wait_for_selector(".toast.show:has-text('连接中断')")
+        page.wait_for_selector("#zw:not(.running)")
+        page.close()
+
+
+def test_questions_in_line_are_told_how_many_are_ahead(browser, tmp_path):
+    with serving(tmp_path, "slow") as (_, at):
+        pages = [browser.new_page(locale="zh-CN") for _ in range(4)]
+        for page in pages:
+            page.set_default_timeout(WAIT_MS)
+            page.goto(at)
+        for page in pages:
+            page.wait_for_selector(".welcome")
+            page.fill("#question", FACT)
+            page.press("#question", "Enter")
+        pages[-1].wait_for_selector(".progress:has-text('前面还有')")
+        for page in pages:
+            page.keyboard.press("Escape")
+            page.wait_for_selector("text=已停止")
+            page.close()

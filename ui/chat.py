@@ -291,14 +291,21 @@ def _tip(kind: str, shown: str, words: str) -> str:
 
 
 def _sources(answer: Answer, lang: Lang) -> str:
+    """The places of the citations; those of one place share a line."""
     if not answer.citations or answer.refused:
         return ""
-    items = "".join(
-        f'<li><button type="button" data-do="cite" data-c="{i}"><span class="n">{c.n}</span>'
-        f"<span class=t>{escape(_short_place(c, lang))}</span></button></li>"
-        for i, c in enumerate(answer.citations)
-    )
-    return f'<div class="sources"><h3>{escape(say("sources", lang))}</h3><ol>{items}</ol></div>'
+    places: dict[str, list[int]] = {}
+    for i, citation in enumerate(answer.citations):
+        places.setdefault(_short_place(citation, lang), []).append(i)
+    items = []
+    for place, members in places.items():
+        numbers = "".join(_cite(answer.citations[i].n, answer, lang) for i in members)
+        items.append(
+            f'<li>{numbers}<button type="button" class="t" data-do="cite" data-c="{members[0]}">'
+            f"{escape(place)}</button></li>"
+        )
+    title = escape(say("sources", lang))
+    return f'<div class="sources"><h3>{title}</h3><ol>{"".join(items)}</ol></div>'
 
 
 def _short_place(citation: Citation, lang: Lang) -> str:

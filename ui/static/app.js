@@ -7,7 +7,7 @@
 
   const WIDE = 1181; // px from which the source pane opens by itself
   const POLL_MS = 400;
-  const WATCH_MS = 4000;
+  const WATCH_MS = 3000;
 
   let root, gradio;
   const state = {
@@ -30,11 +30,11 @@
   async function call(name, payload = {}) {
     try {
       const answer = await gradio.server[`page_${name}`]({ ...payload, lang: state.lang });
-      if (answer && answer.error) {
-        toast(answer.error);
-        return null;
-      }
-      return answer;
+      // Gradio's client swallows a failed request and gives undefined.
+      const problem = answer ? answer.error : words("offline");
+      if (!problem) return answer;
+      toast(problem);
+      return null;
     } catch {
       toast(words("offline"));
       return null;
@@ -261,7 +261,13 @@
       if (state.run !== run) return;
       const page = await call("alive", { run });
       silent = page && page.alive ? 0 : silent + 1;
-      if (silent > 1 && state.run === run) finish(run);
+      if (silent < 2 || state.run !== run) continue;
+      const waiting = $(".turn.live .progress");
+      if (waiting) {
+        waiting.className = "warn";
+        waiting.textContent = words("offline");
+      }
+      finish(run);
     }
   }
 
@@ -464,7 +470,7 @@
         stateOf(entry, words("upload_reading"));
         const done = gradio.server.page_add({ path: sent.path, name: entry.file.name, lang: state.lang });
         await follow(done, bar);
-        const page = await done;
+        const page = (await done) || { error: words("offline") };
         bar.remove();
         stateOf(entry, page.error ? words("upload_failed") : page.state);
         for (const note of page.error ? [page.error] : page.notes) noteOn(entry, note);
