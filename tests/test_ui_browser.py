@@ -187,6 +187,15 @@ def test_older_conversation_brings_its_sources_back(visit):
     assert page.locator(".turn").count() == 1
 
 
+def test_choosing_an_older_answer_shows_its_sources(visit):
+    page = visit()
+    ask(page, FACT)
+    ask(page, "深圳推动公平竞争审查提质增效有哪些创新做法？")
+    page.wait_for_selector(".pane h2:has-text('公平竞争')")
+    page.locator(".turn").first.locator(".s").first.click(position={"x": 5, "y": 5})
+    page.wait_for_selector(".pane h2:has-text('智慧税务')")
+
+
 def test_stepping_through_the_sources_of_an_answer(visit):
     page = visit()
     ask(page, "深圳推动公平竞争审查提质增效有哪些创新做法？")
@@ -338,6 +347,21 @@ def test_markup_in_questions_and_names_is_never_run(visit):
     page.reload()
     page.wait_for_selector(".turn")
     page.wait_for_timeout(300)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["字" * 10_000, "？！……", "\u0001\u0002", "😀😀"],
+    ids=["long", "marks", "control", "emoji"],
+)
+def test_questions_that_cannot_be_asked_are_told_why(visit, question):
+    page = visit()
+    page.evaluate("q => { document.querySelector('#question').value = q; }", question)
+    page.press("#question", "Enter")
+    page.wait_for_selector(".turn[data-question] :is(.warn, .refusal)")
+    words = page.locator(".turn .a").last.inner_text()
+    assert "Traceback" not in words
+    assert "内部错误" not in words
 
 
 NOTICE = """关于做好测试工作的通知

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import suppress
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
@@ -118,8 +118,8 @@ def build(service: Service, *, host: str = "127.0.0.1") -> "FastAPI":
     uploads = Path(os.environ["GRADIO_TEMP_DIR"])
     endpoints = Endpoints(service, uploads)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    with as_file(files("ui") / "static") as static:
-        app.mount("/page", StaticFiles(directory=static), name="page")
+    static = Path(str(files("ui") / "static"))
+    app.mount("/page", StaticFiles(directory=static), name="page")
 
     @app.get("/export/{message}.{kind}")
     def export(message: int, kind: str, lang: str = "zh") -> Response:

@@ -92,7 +92,11 @@ def answer_question(
             else:
                 yield _keep(talks, asked, live.answer, extras)
         except Exception as error:  # noqa: BLE001 - the page's edge: a sentence, no traceback
-            yield live.failed(explain(error, asked.lang))
+            yield {
+                **live.failed(explain(error, asked.lang)),
+                "failed": True,
+                "question": asked.question,
+            }
 
 
 def _keep(

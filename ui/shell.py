@@ -7,7 +7,7 @@ from ui.markup import escape, icon, icon_button
 from ui.text import EXAMPLES, Lang, say
 
 VIEWS = ("ask", "cases", "documents", "evaluate")
-MAX_QUESTION = 2_000  # characters that the question box takes; the assistant has its own limit
+MAX_QUESTION = 50_000  # characters; the assistant has a lower limit and says so, a box only cuts
 
 
 def render_shell(lang: Lang, *, max_file_mb: int) -> str:

@@ -204,6 +204,7 @@
     const dialog = document.createElement("dialog");
     const question = document.createElement("p");
     question.textContent = text;
+    dialog.setAttribute("aria-label", text);
     const acts = document.createElement("div");
     acts.className = "acts";
     for (const [label, value, look] of [[words("cancel"), "", "tb"], [yes, "yes", "primary"]]) {
@@ -284,6 +285,11 @@
     if (live) live.outerHTML = update.html;
     if (!update.done) return;
     finish(update.run);
+    const box = $("#question");
+    if (update.failed && !box.value) {
+      box.value = update.question; // to be mended, not typed again
+      grow(box);
+    }
     const turns = $$(".turn");
     const last = turns[turns.length - 1];
     if (update.conversation) setConversation(update.conversation);
@@ -305,6 +311,13 @@
     // A refusal has no source; its nearest passages are opened only when asked for.
     if (wide() && turn.querySelector(".cite")) cite(turn, 0);
     else if (wide()) closePane();
+  }
+
+  /* A click on an older answer shows its sources in the pane that shows another's. */
+  function choosesAnswer(target) {
+    const turn = target.closest(".turn[data-citations] .body")?.closest(".turn");
+    const other = turn && turn !== state.turn && !$(".pane").hidden;
+    if (wide() && other && !getSelection().toString()) cite(turn, 0);
   }
 
   async function cite(turn, position, opener = null) {
@@ -587,6 +600,7 @@
       if (!menu.contains(event.target)) menu.open = false;
     }
     const button = event.target.closest("[data-do]");
+    if (!button) choosesAnswer(event.target);
     if (!button || !root.contains(button) || button.disabled) return;
     event.preventDefault();
     const menu = button.closest("details.menu");
