@@ -1,16 +1,17 @@
 """Terms in, chunk ids by BM25 out: a tantivy index over titles and bodies.
 
 The terms come prepared (`embeddings.tokens.terms`), so tantivy only splits at blanks. Its commits
-are atomic and survive a killed process; the state file beside it, written after every commit,
-says which generation of the store the index stands at, and with which terms it was built.
+are atomic. Each of them carries a state, an entry of its own in the index: which point in the
+store's history the index stands at, so that no file beside it can disagree. `embeddings/seal.py`
+notices damaged files, which tantivy itself would read without complaint.
 """
 
 import json
 import logging
-import os
 import shutil
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ import numpy.typing as npt
 import tantivy
 
 from embeddings.encoder import FloatArray
+from embeddings.seal import SEAL, DamagedError, sealed_commit, verify
 from embeddings.tokens import TERMS_VERSION, terms
 
 _LOG = logging.getLogger(__name__)
 _HEAP = 64_000_000  # bytes a writer may use before it writes a segment
-_STATE = "state.json"
+_FEW = 2_000  # allowed chunks that are looked up one by one; for more, results are filtered
 IntArray = npt.NDArray[np.int64]
 
 
@@ -36,131 +38,200 @@ class Entry:
     body: str
 
 
-class LexicalIndex:
-    """Searches from any thread; one process at a time writes (the library holds the lock)."""
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a commit stands for."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        builder = tantivy.SchemaBuilder()
-        for name in ("title", "body"):
-            builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
-        for name in ("chunk", "document"):
-            builder.add_unsigned_field(name, indexed=True, fast=True)
-        self._schema = builder.build()
-        self._index = tantivy.Index(self._schema, path=str(folder))
-        self._index.config_reader(reload_policy="manual", num_warmers=0)
+    generation: int = 0  # of the store
+    token: str = ""  # of that generation
+    count: int = 0  # chunks
+    terms: str = TERMS_VERSION  # how the text was split; another way needs another index
 
-    @classmethod
-    def open(cls, folder: Path) -> "LexicalIndex":
-        """Open the index; one that is damaged or built with other terms is set aside first."""
-        try:
-            index = cls(folder)
-            state = index._state()
-            if state and state.get("terms") != TERMS_VERSION:
-                raise ValueError("built with other terms")
-            if state and state.get("chunks") is not None:
-                index._index.searcher()
-            return index
-        except (ValueError, OSError, RuntimeError) as error:
-            _LOG.warning("lexical index in %s is not usable (%s); building anew", folder, error)
-            damaged = folder.with_name(folder.name + ".damaged")
-            shutil.rmtree(damaged, ignore_errors=True)
-            folder.replace(damaged)
-            return cls(folder)
 
-    @property
-    def generation(self) -> int:
-        """The store's generation up to which the index is complete; 0 if it is new."""
-        return int(self._state().get("generation", 0))
+class LexicalView:
+    """The index as it was at one commit; safe to search from many threads."""
 
-    def _state(self) -> dict[str, int | str]:
-        try:
-            state = json.loads((self.folder / _STATE).read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return state if isinstance(state, dict) else {}
-
-    def reload(self) -> None:
-        """See what another process has committed."""
-        self._index.reload()
-
-    def apply(self, removed: Iterable[int], entries: Iterable[Entry], generation: int) -> None:
-        """Take documents out, put chunks in, and stand at `generation`.
-
-        A document that is put in is taken out first, so that a repeated call changes nothing.
-        """
-        writer = self._index.writer(_HEAP, 1)
-        try:
-            gone = set(removed)
-            for document in gone:
-                writer.delete_documents_by_term("document", document)
-            for entry in entries:
-                writer.add_document(self._document(entry))
-            writer.commit()
-            writer.wait_merging_threads()
-        except BaseException:
-            writer.rollback()
-            raise
-        self._index.reload()
-        state = {"generation": generation, "terms": TERMS_VERSION, "chunks": self.count}
-        temporary = self.folder / f"{_STATE}.{os.getpid()}.tmp"
-        temporary.write_text(json.dumps(state), "utf-8")
-        temporary.replace(self.folder / _STATE)
-
-    def clear(self) -> None:
-        """Take everything out."""
-        writer = self._index.writer(_HEAP, 1)
-        writer.delete_all_documents()
-        writer.commit()
-        writer.wait_merging_threads()
-        (self.folder / _STATE).unlink(missing_ok=True)
-        self._index.reload()
+    def __init__(self, schema: "tantivy.Schema", searcher: "tantivy.Searcher") -> None:
+        self._schema, self._searcher = schema, searcher
+        self.state = _state(schema, searcher)
 
     @property
     def count(self) -> int:
         """How many chunks are indexed."""
-        return int(self._index.searcher().num_docs)
+        return self.state.count
 
     def document_frequency(self, term: str) -> int:
         """In how many chunks a term stands."""
-        return int(self._index.searcher().doc_freq("body", term))
+        return int(self._searcher.doc_freq("body", term))
 
     def search(
         self,
-        weights: dict[str, float] | Sequence[str],
+        weights: Mapping[str, float] | Sequence[str],
         top_k: int,
         *,
         title_boost: float = 0.5,
         allowed: Collection[int] | None = None,
     ) -> tuple[FloatArray, IntArray]:
         """The best chunks for weighted terms by BM25: scores and ids, best first."""
-        if not isinstance(weights, dict):
+        if not isinstance(weights, Mapping):
             weights = dict.fromkeys(weights, 1.0)
-        if not weights or (allowed is not None and not allowed):
+        if not weights or top_k < 1 or (allowed is not None and not allowed):
             return np.zeros(0, np.float32), np.zeros(0, np.int64)
+        query = self._query(weights, title_boost)
+        if allowed is None:
+            return self._found(query, top_k)
+        if len(allowed) > _FEW:
+            return self._filtered(query, top_k, allowed)
+        inside = tantivy.Query.term_set_query(self._schema, "chunk", list(allowed))
+        inside = tantivy.Query.const_score_query(inside, 0.0)
+        must = tantivy.Occur.Must
+        return self._found(tantivy.Query.boolean_query([(must, query), (must, inside)]), top_k)
+
+    def _query(self, weights: Mapping[str, float], title_boost: float) -> "tantivy.Query":
         clauses = []
         for term, weight in weights.items():
             for field, boost in (("body", weight), ("title", weight * title_boost)):
                 query = tantivy.Query.term_query(self._schema, field, term, "freq")
                 clauses.append((tantivy.Occur.Should, tantivy.Query.boost_query(query, boost)))
-        query = tantivy.Query.boolean_query(clauses)
-        if allowed is not None:
-            inside = tantivy.Query.term_set_query(self._schema, "chunk", list(allowed))
-            inside = tantivy.Query.const_score_query(inside, 0.0)
-            query = tantivy.Query.boolean_query(
-                [(tantivy.Occur.Must, query), (tantivy.Occur.Must, inside)]
-            )
-        searcher = self._index.searcher()
-        hits = searcher.search(query, top_k, count=False).hits
-        ids = searcher.fast_field_values("chunk", [address for _, address in hits])
-        scores = np.array([score for score, _ in hits], np.float32)
-        return scores, np.array(ids, np.int64)
+        return tantivy.Query.boolean_query(clauses)
 
-    def _document(self, entry: Entry) -> "tantivy.Document":
-        document = tantivy.Document()
-        document.add_text("title", " ".join(terms(entry.title)))
-        document.add_text("body", " ".join(terms(entry.body)))
-        document.add_unsigned("chunk", entry.chunk)
-        document.add_unsigned("document", entry.document)
-        return document
+    def _found(self, query: "tantivy.Query", top_k: int) -> tuple[FloatArray, IntArray]:
+        hits = self._searcher.search(query, top_k, count=False).hits
+        ids = self._searcher.fast_field_values("chunk", [address for _, address in hits])
+        return np.array([score for score, _ in hits], np.float32), np.array(ids, np.int64)
+
+    def _filtered(
+        self, query: "tantivy.Query", top_k: int, allowed: Collection[int]
+    ) -> tuple[FloatArray, IntArray]:
+        """Look deeper until enough of what is found is allowed."""
+        wanted = np.fromiter(allowed, np.int64, len(allowed))
+        depth = 4 * top_k
+        while True:
+            scores, ids = self._found(query, depth)
+            keep = np.isin(ids, wanted)
+            if keep.sum() >= top_k or len(ids) < depth:
+                return scores[keep][:top_k], ids[keep][:top_k]
+            depth *= 4
+
+
+class LexicalIndex:
+    """The index on disk; one process at a time writes or opens it (the library holds the lock)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._schema = _schema()
+        self._index = tantivy.Index(self._schema, path=str(folder))
+        self._index.config_reader(reload_policy="manual", num_warmers=0)
+        self._reloading = threading.Lock()
+        self.view = LexicalView(self._schema, self._index.searcher())
+
+    @classmethod
+    def open(cls, folder: Path) -> "LexicalIndex":
+        """Open the index; one that is damaged or built with other terms is set aside first."""
+        try:
+            verify(folder)
+            index = cls(folder)
+            _agrees(index)
+        except (DamagedError, ValueError, OSError, RuntimeError, TypeError) as error:
+            _LOG.warning("lexical index in %s is not usable (%s); building anew", folder, error)
+            index = cls(set_aside(folder))
+        if not (folder / SEAL).exists():
+            with sealed_commit(folder):
+                pass
+        return index
+
+    def reload(self) -> LexicalView:
+        """See what has been committed, by other processes too."""
+        with self._reloading:
+            self._index.reload()
+            searcher = self._index.searcher()
+            self.view = LexicalView(self._schema, searcher)
+            return self.view
+
+    def apply(
+        self, removed: Iterable[int], entries: Iterable[Entry], state: State, *, anew: bool = False
+    ) -> LexicalView:
+        """Take documents out, put chunks in, and stand at `state`; all at once or not at all.
+
+        A document that is put in again must be named in `removed`. With `anew` everything that
+        was there before goes.
+        """
+        writer = self._index.writer(_HEAP, 1)
+        try:
+            if anew:
+                writer.delete_all_documents()
+            for document in set(removed):
+                writer.delete_documents_by_term("document", document)
+            writer.delete_documents_by_term("kind", "state")
+            for entry in entries:
+                writer.add_document(_chunk_document(entry))
+            writer.add_document(_state_document(state))
+            with sealed_commit(self.folder):
+                writer.commit()
+                # Merges that end after the commit exchange segments once more.
+                writer.wait_merging_threads()
+        finally:
+            del writer  # gives tantivy's own lock back, whatever happened
+        return self.reload()
+
+
+def set_aside(folder: Path) -> Path:
+    """Rename a damaged index out of the way, in place of an earlier one; returns its old path."""
+    damaged = folder.with_name(folder.name + ".damaged")
+    shutil.rmtree(damaged, ignore_errors=True)
+    folder.replace(damaged)
+    return folder
+
+
+def _schema() -> "tantivy.Schema":
+    builder = tantivy.SchemaBuilder()
+    for name in ("title", "body"):
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
+    for name in ("chunk", "document"):
+        builder.add_unsigned_field(name, indexed=True, fast=True)
+    builder.add_text_field("kind", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("state", stored=True, tokenizer_name="raw", index_option="basic")
+    return builder.build()
+
+
+def _chunk_document(entry: Entry) -> "tantivy.Document":
+    document = tantivy.Document()
+    document.add_text("title", " ".join(terms(entry.title)))
+    document.add_text("body", " ".join(terms(entry.body)))
+    document.add_unsigned("chunk", entry.chunk)
+    document.add_unsigned("document", entry.document)
+    return document
+
+
+def _state_document(state: State) -> "tantivy.Document":
+    document = tantivy.Document()
+    document.add_text("kind", "state")
+    document.add_text("state", json.dumps(asdict(state)))
+    return document
+
+
+def _state(schema: "tantivy.Schema", searcher: "tantivy.Searcher") -> State:
+    """The state of a commit.
+
+    Raises
+    ------
+    ValueError
+        If an index with chunks has no state.
+    """
+    query = tantivy.Query.term_query(schema, "kind", "state", "basic")
+    hits = searcher.search(query, 2, count=False).hits
+    if not hits and not searcher.num_docs:
+        return State()
+    if len(hits) != 1:
+        raise ValueError(f"{len(hits)} states instead of one")
+    return State(**json.loads(searcher.doc(hits[0][1])["state"][0]))
+
+
+def _agrees(index: LexicalIndex) -> None:
+    state = index.view.state
+    if state.terms != TERMS_VERSION:
+        raise ValueError(f"built with terms {state.terms}")
+    found = index._index.searcher().num_docs
+    if found != state.count + (state != State()):
+        raise ValueError(f"{found} entries, expected {state.count} chunks")

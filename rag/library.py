@@ -5,47 +5,39 @@ changes. Whoever opens a library, or finds that another process has changed it, 
 missing, so a process that dies between the two leaves nothing half done.
 """
 
-import hashlib
 import logging
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 from filelock import FileLock, Timeout
 
 from corpus.builtin import builtin_document
 from corpus.chunks import split_chunks
-from corpus.errors import CorpusError, StoreError, UserError
-from corpus.outline import parse_outline
-from corpus.readers import Extracted, expand, read_document
-from corpus.store import FILE_NAME, DocumentInfo, NewDocument, Store
+from corpus.database import unusable
+from corpus.errors import StoreError
+from corpus.store import FILE_NAME, START, DocumentInfo, NewDocument, Store, Stored
 from corpus.types import Chunk, Document, Metadata
 from embeddings.encoder import BagEncoder, Encoder, load_encoder
-from embeddings.index import Manifest, VectorIndex
-from embeddings.lexical import Entry, LexicalIndex
 from embeddings.words import WordVectors
+from rag.health import CheckReport, examine
+from rag.indexes import Indexes, encode_missing, index_text
+from rag.indexes import Snapshot as Snapshot
+from rag.intake import Failure, Source, find_files, read_file, text_document
 from rag.match import Matcher
 
 Progress = Callable[[str, int, int], None]
-Source = Path | tuple[str, bytes]
 
 BATCH_CHARS = 400_000  # text that is encoded and committed at a time
 LOCK_S = 120.0  # how long a writer waits for another process
+_FOLLOW_S = 0.0  # how long a question waits for another process's change
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A file that was not added, and why."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,44 +50,35 @@ class AddReport:
     failed: tuple[Failure, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CheckReport:
-    """What a check found; no problems means that all is well."""
-
-    documents: int
-    chunks: int
-    vectors: int
-    problems: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Both indexes at one moment."""
-
-    lexical: LexicalIndex
-    vectors: VectorIndex
-
-
 class Library:
     """The documents of one home folder; safe to use from many threads and processes."""
 
-    def __init__(self, home: Path, encoder: Encoder, store: Store, lexical: LexicalIndex) -> None:
+    def __init__(self, home: Path, encoder: Encoder, store: Store) -> None:
         self.home = home
         self.encoder = encoder
         self.store = store
-        self._lexical = lexical
-        self._vectors = VectorIndex.build(
-            np.zeros(0, np.int64),
-            np.zeros((0, encoder.dim), np.float16),
-            Manifest(encoder.fingerprint, 0, 0),
-        )
         self._words = WordVectors(encoder if isinstance(encoder, BagEncoder) else load_encoder())
         self._file_lock = FileLock(home / "write.lock", timeout=LOCK_S)
         self._lock = threading.RLock()
+        with self._writing():
+            self._indexes = Indexes(home, store)
+        encode_missing(store, encoder)
+        with self._writing():
+            self._snapshot = self._indexes.start(encoder)
 
     @classmethod
-    def open(cls, home: Path, encoder: Encoder, progress: Progress | None = None) -> "Library":
+    def open(
+        cls,
+        home: Path,
+        encoder: Encoder,
+        progress: Progress | None = None,
+        *,
+        builtin: bool = True,
+    ) -> "Library":
         """Open or create the library in `home`; the first time, the built-in cases are added.
+
+        Documents that another model has encoded are encoded again; other processes go on serving
+        with theirs meanwhile.
 
         Raises
         ------
@@ -103,16 +86,16 @@ class Library:
             If the folder or the database cannot be used.
         """
         store = Store(home / FILE_NAME)
-        library = cls(home, encoder, store, LexicalIndex.open(home / "lexical"))
-        with library._writing():
-            new = store.generation() == 0
-            stale = store.documents_without_vectors(encoder.fingerprint)
-            if stale:
-                library._encode_again(stale, progress)
-            library._load_vectors()
-            library._catch_up()
-        if new:
-            library.add([builtin_document()], progress)
+        try:
+            new = builtin and store.mark() == START
+            if encode_missing(store, encoder, progress):
+                store.drop_other_vectors(encoder.fingerprint)
+            library = cls(home, encoder, store)
+            if new:
+                library.add([builtin_document()], progress)
+        except BaseException:
+            store.close()
+            raise
         return library
 
     def close(self) -> None:
@@ -122,11 +105,16 @@ class Library:
     # -- reading ----------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
-        """The indexes as they are now, with what other processes have changed."""
-        if self.store.generation() != self._vectors.generation:
-            with self._lock:
-                self._catch_up()
-        return Snapshot(self._lexical, self._vectors)
+        """Both indexes at one moment, with what other processes have completed.
+
+        A question never waits for a writer: while one is at work, the last state serves.
+        """
+        if self.store.mark() != self._snapshot.mark and self._lock.acquire(blocking=False):
+            try:
+                self._follow()
+            finally:
+                self._lock.release()
+        return self._snapshot
 
     def documents(self) -> list[DocumentInfo]:
         """The current documents, oldest first."""
@@ -134,15 +122,15 @@ class Library:
 
     def document(self, number: int) -> Document:
         """One document by its id, removed ones too."""
-        return self.store.cached_document(number)
+        return self.store.document(number)
 
     def matcher(self, topic: str) -> Matcher:
         """What of a question to look for, with words weighted by how rare they are here."""
-        total = self._lexical.count
+        lexical = self.snapshot().lexical
 
         @cache
         def weight(term: str) -> float:
-            return math.log(1 + (total + 0.5) / (self._lexical.document_frequency(term) + 0.5))
+            return math.log(1 + (lexical.count + 0.5) / (lexical.document_frequency(term) + 0.5))
 
         return Matcher(topic, weight, self._words)
 
@@ -159,304 +147,161 @@ class Library:
         The same content is not added twice; another content under a known name becomes its new
         version. What has been committed when `cancelled` becomes true stays.
         """
-        added: list[int] = []
-        replaced: list[int] = []
-        unchanged: list[int] = []
         failed: list[Failure] = []
-        files = list(_files(sources, failed))
-        pending: list[tuple[Document, list[Chunk]]] = []
-        seen: set[str] = set()
-        size = 0
-
-        def commit() -> None:
-            nonlocal size
-            for number, was_known in self._commit(pending):
-                (replaced if was_known else added).append(number)
-            pending.clear()
-            size = 0
-
-        for done, (name, load) in enumerate(files):
+        stored: list[Stored] = []
+        batch: list[Document] = []
+        files = find_files(sources, failed)
+        for done, file in enumerate(files):
             if cancelled():
                 break
             if progress:
                 progress("读取", done, len(files))
-            for document in self._read(name, load, failed):
+            for document in read_file(file, failed):
                 known = self.store.find_sha256(document.sha256)
-                if known is not None or document.sha256 in seen:
-                    unchanged.extend([known] if known is not None else [])
+                if known is not None:
+                    stored.append(Stored(known, "unchanged", 0))
                     continue
-                seen.add(document.sha256)
-                pending.append((document, split_chunks(document)))
-                size += len(document.text)
-                if size >= BATCH_CHARS:
-                    commit()
-        commit()
+                batch.append(document)
+                if sum(len(d.text) for d in batch) >= BATCH_CHARS:
+                    stored += self._commit(batch)
+                    batch = []
+        stored += self._commit(batch)
         if progress and files:
             progress("读取", len(files), len(files))
-        return AddReport(tuple(added), tuple(replaced), tuple(unchanged), tuple(failed))
+        ids = {
+            outcome: tuple(s.id for s in stored if s.outcome == outcome)
+            for outcome in ("added", "replaced", "unchanged")
+        }
+        return AddReport(**ids, failed=tuple(failed))
 
     def add_texts(
         self, rows: Iterable[tuple[str, str, str]], progress: Progress | None = None
     ) -> None:
         """Add many small texts `(name, title, text)` at once, as benchmarks do; names are new."""
-        pending: list[tuple[Document, list[Chunk]]] = []
+        batch: list[Document] = []
         size = 0
         for done, (name, title, text) in enumerate(rows, 1):
-            document = _document(name, text.encode("utf-8", "replace"), Extracted(text), title)
-            pending.append((document, split_chunks(document)))
+            batch.append(text_document(name, title, text))
             size += len(text)
-            if size >= 10 * BATCH_CHARS:
-                self._commit(pending, bulk=True)
-                pending, size = [], 0
+            if size >= 2 * BATCH_CHARS:
+                self._commit(batch)
+                batch, size = [], 0
                 if progress:
                     progress("编码", done, 0)
-        self._commit(pending, bulk=True)
-        with self._writing():
-            self._rebuild_vectors()
+        self._commit(batch)
 
     def remove(self, ids: Sequence[int]) -> None:
-        """Take documents out; conversations that cite them keep their quotes."""
+        """Take documents out; conversations that cite them keep their quotes.
+
+        Raises
+        ------
+        StoreError
+            If there never was a document with one of these ids; nothing is removed then.
+        """
+        infos = [self.store.info(number) for number in ids]
         with self._writing():
             self.store.remove_documents(ids)
-            self._catch_up()
+            self._snapshot = self._indexes.next(self._snapshot, self.encoder)
+        for info in infos:
+            self.store.record("remove", f"{info.id} {info.name}")
 
     def update_metadata(self, number: int, metadata: Metadata) -> None:
-        """Correct what is known about a document."""
+        """Correct what is known about a document; filters and titles follow at once."""
+        title = metadata.title or self.store.info(number).name
+        chunks = [replace(chunk, document=title) for chunk in self.store.chunks(number)]
+        encoder = self.encoder
+        rows = encoder.encode_document([index_text(chunk) for chunk in chunks])
         with self._writing():
-            self.store.update_metadata(number, metadata)
-            self._catch_up()
+            self.store.update_metadata(number, metadata, encoder.fingerprint, rows)
+            self._snapshot = self._indexes.next(self._snapshot, self.encoder)
+        self.store.record("metadata", str(number))
 
-    def rebuild(self) -> None:
-        """Build both indexes anew from the store."""
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """Build both indexes anew from the store; vectors that are damaged are made anew."""
         with self._writing():
-            self._lexical.clear()
-            self._catch_up()
-            self._rebuild_vectors()
+            if any("向量" in problem for problem in self._examined().problems):
+                self.store.drop_other_vectors("")
+            encode_missing(self.store, self.encoder, progress)
+            self._snapshot = self._indexes.rebuild(self.encoder)
+
+    def use_encoder(self, encoder: Encoder, progress: Progress | None = None) -> None:
+        """Change the embedding model: the old one serves until all is encoded with the new one."""
+        encode_missing(self.store, encoder, progress)
+        with self._writing():
+            encode_missing(self.store, encoder)  # what was added meanwhile
+            self._snapshot = self._indexes.next(self._snapshot, encoder)
+            self.encoder = encoder
+            self.store.drop_other_vectors(encoder.fingerprint)
 
     def backup(self, file: Path) -> None:
         """Write a copy of the store, also while serving."""
         self.store.backup(file)
 
     def restore(self, file: Path) -> None:
-        """Take over a backup and build the indexes anew."""
+        """Take over a backup; the last state serves until its indexes are built."""
         with self._writing():
             self.store.restore(file)
-            stale = self.store.documents_without_vectors(self.encoder.fingerprint)
-            self._encode_again(stale, None)
-            self._lexical.clear()
-            self._catch_up()
-            self._rebuild_vectors()
+            encode_missing(self.store, self.encoder)
+            self._snapshot = self._indexes.next(self._snapshot, self.encoder)
+            self.store.record("restore", file.name)
 
     def check(self) -> CheckReport:
         """Verify the database, the offsets of all chunks, the vectors and both indexes."""
-        problems = self.store.integrity_problems()
-        n_chunks = 0
-        infos = self.store.documents()
-        for info in infos:
-            try:
-                document = self.store.document(info.id)
-                chunks = self.store.chunks(info.id)
-            except (StoreError, ValueError) as error:
-                problems.append(f"文档 {info.id} 无法读取:{error}")
-                continue
-            n_chunks += len(chunks)
-            length = len(document.text)
-            problems += [
-                f"文档 {info.id} 的片段 {c.id} 越界"
-                for c in chunks
-                if not 0 <= c.start < c.end <= length
-            ]
-        ids, vectors = self.store.vectors(self.encoder.fingerprint)
-        norms = np.linalg.norm(vectors.astype(np.float32), axis=1) if len(ids) else np.zeros(0)
-        wrong = int(
-            np.sum((norms > 1.01) | ((norms < 0.99) & (norms > 0.01)) | ~np.isfinite(norms))
-        )
-        if wrong:
-            problems.append(f"{wrong} 个向量不是单位长度,请运行 zhengwen rebuild")
-        for name, count in (("向量", len(ids)), ("词语索引", self._lexical.count)):
-            if count != n_chunks:
-                problems.append(f"{name}有 {count} 条,应有 {n_chunks} 条,请运行 zhengwen rebuild")
-        return CheckReport(len(infos), n_chunks, len(ids), tuple(problems))
+        with self._writing():
+            self._snapshot = self._indexes.next(self._snapshot, self.encoder)
+            return self._examined()
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _writing(self) -> "_Writing":
-        return _Writing(self._lock, self._file_lock, self.home)
+    def _examined(self) -> CheckReport:
+        return examine(self.home, self.store, self._snapshot)
 
-    def _read(
-        self, name: str, load: Callable[[], bytes], failed: list[Failure]
-    ) -> Iterator[Document]:
-        """The documents of one file: one, or those of an archive; failures are noted."""
-        try:
-            for part, data in expand(name, load()):
-                try:
-                    yield _document(part, data, read_document(part, data))
-                except UserError as error:
-                    failed.append(Failure(part, str(error)))
-        except (UserError, OSError) as error:
-            reason = str(error) if isinstance(error, UserError) else _unreadable(name, error)
-            failed.append(Failure(name, reason))
-
-    def _commit(
-        self, pending: Sequence[tuple[Document, list[Chunk]]], *, bulk: bool = False
-    ) -> list[tuple[int, bool]]:
-        """Encode and store documents; `(id, whether its name was known)` of each."""
-        if not pending:
+    def _commit(self, batch: Sequence[Document]) -> list[Stored]:
+        """Split, encode and store documents, and bring the indexes up to them."""
+        if not batch:
             return []
-        texts = [f"{c.heading} {c.text}" for _, chunks in pending for c in chunks]
-        rows = self.encoder.encode_document(texts).astype(np.float16)
+        encoder = self.encoder
+        split = [split_chunks(document) for document in batch]
+        rows = encoder.encode_document([index_text(c) for chunks in split for c in chunks])
         news, at = [], 0
-        for document, chunks in pending:
+        for document, chunks in zip(batch, split, strict=True):
             news.append(NewDocument(document, chunks, rows[at : at + len(chunks)]))
             at += len(chunks)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with self._writing():
-            known = [not bulk and self.store.find_name(d.name) is not None for d, _ in pending]
-            ids = self.store.add_documents(news, self.encoder.fingerprint, now)
-            self._catch_up(bulk=bulk)
-        return list(zip(ids, known, strict=True))
+            stored = self.store.add_documents(news, encoder.fingerprint, now)
+            fresh: dict[int, tuple[int, Sequence[Chunk]]] = {
+                s.id: (s.first_chunk, new.chunks)
+                for s, new in zip(stored, news, strict=True)
+                if s.outcome != "unchanged"
+            }
+            self._snapshot = self._indexes.next(self._snapshot, self.encoder, fresh)
+        return stored
 
-    def _encode_again(self, documents: Sequence[int], progress: Progress | None) -> None:
-        """Encode documents whose vectors are of another model; the others' are then dropped."""
-        if not documents:
-            return
-        for done, number in enumerate(documents):
-            if progress:
-                progress("重新编码", done, len(documents))
-            chunks = self.store.chunks(number)
-            rows = self.encoder.encode_document([f"{c.heading} {c.text}" for c in chunks])
-            self.store.put_vectors(
-                self.encoder.fingerprint, [c.id for c in chunks], rows.astype(np.float16)
-            )
-        self.store.drop_other_vectors(self.encoder.fingerprint)
-        if progress:
-            progress("重新编码", len(documents), len(documents))
-
-    def _load_vectors(self) -> None:
-        found = VectorIndex.load(self.home / "vectors", self.encoder.fingerprint)
-        if found is None or found.generation > self.store.generation():
-            self._rebuild_vectors()
-        else:
-            self._vectors = found
-
-    def _rebuild_vectors(self) -> None:
-        generation = self.store.generation()
-        ids, vectors = self.store.vectors(self.encoder.fingerprint)
-        if not len(ids):
-            vectors = np.zeros((0, self.encoder.dim), np.float16)
-        manifest = Manifest(self.encoder.fingerprint, generation, len(ids))
-        self._vectors = VectorIndex.build(ids, vectors, manifest)
-        self._vectors.save(self.home / "vectors")
-
-    def _catch_up(self, *, bulk: bool = False) -> None:
-        """Replay the store's changes on both indexes."""
-        generation = self.store.generation()
-        if self._lexical.generation > generation:  # the store was exchanged for an older one
-            self._lexical.clear()
-        if self._lexical.generation < generation:
-            self._catch_up_lexical(generation)
-        else:
-            self._lexical.reload()
-        if bulk or self._vectors.generation == generation:
-            return
-        added, removed = self._changes(self._vectors.generation)
-        gone = [c.id for number in removed for c in self.store.chunks(number)]
-        ids, rows = self.store.vectors(self.encoder.fingerprint, documents=added)
-        rows = rows if len(ids) else np.zeros((0, self.encoder.dim), np.float16)
-        new = (ids, rows.astype(np.float32))
-        self._vectors = self._vectors.changed(new, gone, generation)
-        if self._vectors.needs_merge or not self._vectors.manifest.count:
-            self._rebuild_vectors()
-
-    def _catch_up_lexical(self, generation: int) -> None:
+    def _follow(self) -> None:
+        """Take over what another process has changed; finish it if that process has died."""
         try:
-            self._file_lock.acquire(timeout=0.1)
-        except Timeout:  # the process that made the change is at it
-            self._lexical.reload()
-            return
-        try:
-            added, removed = self._changes(self._lexical.generation)
-            entries = (
-                Entry(c.id, number, c.heading, c.text)
-                for number in added
-                for c in self.store.chunks(number)
-            )
-            again = added if self._lexical.generation else []
-            self._lexical.apply([*removed, *again], entries, generation)
-        finally:
-            self._file_lock.release()
+            with self._file_lock.acquire(timeout=_FOLLOW_S):
+                self._snapshot = self._indexes.next(self._snapshot, self.encoder)
+        except Timeout:
+            self._snapshot = self._indexes.follow(self._snapshot)
+        except (StoreError, OSError) as error:
+            _LOG.warning("the last state goes on serving: %s", error)
 
-    def _changes(self, since: int) -> tuple[list[int], list[int]]:
-        """Documents that were added and are still there, and documents that were removed."""
-        last: dict[int, str] = {}
-        for _, document, action in self.store.changes_since(since):
-            last[document] = action
-        added = [d for d, action in last.items() if action == "add"]
-        return added, [d for d, action in last.items() if action == "remove"]
-
-
-class _Writing:
-    """Holds the lock of this process and the one across processes."""
-
-    def __init__(self, lock: "threading.RLock", file_lock: FileLock, home: Path) -> None:
-        self._lock, self._file_lock, self._home = lock, file_lock, home
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        try:
-            self._file_lock.acquire()
-        except Timeout as error:
-            self._lock.release()
-            raise StoreError(
-                f"另一个进程正在写入 {self._home},请稍后再试",
-                f"another process is writing to {self._home}; try again later",
-            ) from error
-        except OSError as error:
-            self._lock.release()
-            raise StoreError(
-                f"数据目录 {self._home} 不可写,请检查权限,或用 --home 指定其他目录",
-                f"home folder {self._home} is not writable; choose another --home",
-            ) from error
-
-    def __exit__(self, *_: object) -> None:
-        self._file_lock.release()
-        self._lock.release()
-
-
-def _files(
-    sources: Sequence[Source], failed: list[Failure]
-) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    for source in sources:
-        if isinstance(source, tuple):
-            name, data = source
-            yield name, lambda data=data: data  # type: ignore[misc]
-        elif source.is_dir():
-            for file in sorted(source.rglob("*")):
-                hidden = any(p.startswith((".", "~$")) for p in file.relative_to(source).parts)
-                if file.is_file() and not hidden:
-                    yield file.name, file.read_bytes
-        elif source.is_file():
-            yield source.name, source.read_bytes
-        else:
-            error = CorpusError(f"没有文件 {source},请检查路径", f"no such file: {source}")
-            failed.append(Failure(str(source), str(error)))
-
-
-def _unreadable(name: str, error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return str(CorpusError(f"无法读取 {name}:{reason},请检查权限", f"cannot read: {reason}"))
-
-
-def _document(name: str, data: bytes, extracted: Extracted, title: str = "") -> Document:
-    metadata = extracted.metadata
-    if title:
-        metadata = Metadata(title=title)
-    return Document(
-        id=0,
-        name=name,
-        text=extracted.text,
-        sha256=hashlib.sha256(data).hexdigest(),
-        outline=parse_outline(extracted.text, extracted.headings, extracted.tables),
-        metadata=metadata,
-        pages=extracted.pages,
-    )
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the lock of this process and the one across processes."""
+        with self._lock:
+            try:
+                self._file_lock.acquire()
+            except Timeout as error:
+                raise StoreError(
+                    f"另一个进程正在写入 {self.home}，请稍后再试",
+                    f"another process is writing to {self.home}; try again later",
+                ) from error
+            except OSError as error:
+                raise unusable(self.home, error) from error
+            try:
+                yield
+            finally:
+                self._file_lock.release()

@@ -48,16 +48,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _common() -> argparse.ArgumentParser:
+    """The options of every command; a new one each time, as set_defaults changes shared ones."""
     common = argparse.ArgumentParser(add_help=False)
     keep = argparse.SUPPRESS  # so that an option may stand before or after the subcommand
     common.add_argument("--home", type=Path, default=keep, help="数据目录 (default ~/.zhengwen)")
     common.add_argument("--json", action="store_true", default=keep, help="machine-readable output")
     common.add_argument("--model", default=keep, help="embedding model: a folder or a hub name")
     common.add_argument("--verbose", action="store_true", default=keep, help="log to stderr")
+    return common
 
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="zhengwen", description="政问:从材料中找答案,句句有出处。", parents=[common]
+        prog="zhengwen", description="政问:从材料中找答案,句句有出处。", parents=[_common()]
     )
     parser.set_defaults(home=None, json=False, model="", verbose=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -66,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         name: str, run: Callable[[argparse.Namespace], int], text: str
     ) -> argparse.ArgumentParser:
         sub: argparse.ArgumentParser = commands.add_parser(
-            name, help=text, description=text, parents=[common]
+            name, help=text, description=text, parents=[_common()]
         )
         sub.set_defaults(run=run)
         return sub

@@ -1,0 +1,129 @@
+"""The statements that change documents; each runs inside a transaction of the store."""
+
+import sqlite3
+
+from corpus.packing import pack_outline, pack_pages, pack_text, pack_vectors
+from corpus.records import NewDocument, State, Stored
+from corpus.types import Metadata
+
+_INSERT_DOCUMENT = (
+    "INSERT INTO documents (name, sha256, title, place, date, department, theme, size,"
+    " first_chunk, n_chunks, added, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_CHUNK = (
+    "INSERT INTO chunks (id, document, node, start, end, case_number, case_title, section, place,"
+    " page) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def insert_document(db: sqlite3.Connection, new: NewDocument, model: str, added: str) -> Stored:
+    """Store one document unless its content is known; see `Store.add_documents`."""
+    document = new.document
+    known = db.execute(
+        "SELECT id, first_chunk FROM documents WHERE sha256 = ? AND state = 'current'",
+        (document.sha256,),
+    ).fetchone()
+    if known:
+        return Stored(known[0], "unchanged", known[1])
+    versions = db.execute(
+        "SELECT max(version), max(CASE WHEN state = 'current' THEN id END) FROM documents"
+        " WHERE name = ?",
+        (document.name,),
+    ).fetchone()
+    first = _next_chunk(db)
+    number = db.execute(
+        _INSERT_DOCUMENT,
+        (
+            document.name, document.sha256, *_metadata_row(document.metadata), len(document.text),
+            first, len(new.chunks), added, (versions[0] or 0) + 1,
+        ),
+    ).lastrowid  # fmt: skip
+    assert number is not None
+    if versions[1]:
+        retire_document(db, versions[1], "replaced", by=number)
+    db.execute(
+        "INSERT INTO contents (document, text, outline, pages) VALUES (?, ?, ?, ?)",
+        (
+            number,
+            pack_text(document.text),
+            pack_outline(document.outline),
+            pack_pages(document.pages),
+        ),
+    )
+    db.executemany(
+        _INSERT_CHUNK,
+        [
+            (
+                i, number, c.node, c.start, c.end, c.case, c.case_title, c.section, c.place, c.page,
+            )
+            for i, c in enumerate(new.chunks, first)
+        ],
+    )  # fmt: skip
+    if len(new.vectors) != len(new.chunks):
+        raise ValueError(f"{len(new.vectors)} vectors for {len(new.chunks)} chunks")
+    write_vectors(db, number, model, pack_vectors(new.vectors))
+    db.execute("INSERT INTO changes (document, action) VALUES (?, 'add')", (number,))
+    return Stored(number, "replaced" if versions[1] else "added", first)
+
+
+def retire_document(
+    db: sqlite3.Connection, document: int, state: State, *, by: int | None = None
+) -> None:
+    """Take a current document out; one that is out already stays as it is."""
+    found = db.execute(
+        "UPDATE documents SET state = ?, replaced_by = ? WHERE id = ? AND state = 'current'",
+        (state, by, document),
+    )
+    if not found.rowcount:
+        return
+    # The text stays for old citations; the vectors serve nobody any more.
+    db.execute("DELETE FROM vectors WHERE document = ?", (document,))
+    db.execute("INSERT INTO changes (document, action) VALUES (?, 'remove')", (document,))
+
+
+def update_document(
+    db: sqlite3.Connection, document: int, metadata: Metadata, model: str, vectors: bytes
+) -> None:
+    """Correct the metadata; chunks that had their place from the document follow it."""
+    old = db.execute("SELECT place FROM documents WHERE id = ?", (document,)).fetchone()
+    db.execute(
+        "UPDATE documents SET title = ?, place = ?, date = ?, department = ?, theme = ?"
+        " WHERE id = ?",
+        (*_metadata_row(metadata), document),
+    )
+    db.execute(
+        "UPDATE chunks SET place = ? WHERE place = ? AND id IN (SELECT c.id FROM chunks c"
+        " JOIN documents d ON c.id >= d.first_chunk AND c.id < d.first_chunk + d.n_chunks"
+        " WHERE d.id = ?)",
+        (metadata.place, old[0], document),
+    )
+    # Vectors of other models would lag behind the title, so they are made anew when needed.
+    db.execute("DELETE FROM vectors WHERE document = ?", (document,))
+    write_vectors(db, document, model, vectors)
+    db.execute(
+        "INSERT INTO changes (document, action) SELECT id, 'add' FROM documents"
+        " WHERE id = ? AND state = 'current'",
+        (document,),
+    )
+
+
+def write_vectors(db: sqlite3.Connection, document: int, model: str, data: bytes) -> None:
+    """Keep the vectors of a document under a model."""
+    db.execute("INSERT OR IGNORE INTO models (fingerprint) VALUES (?)", (model,))
+    db.execute(
+        "INSERT OR REPLACE INTO vectors (document, model, data)"
+        " SELECT d.id, m.id, ? FROM documents d, models m"
+        " WHERE d.id = ? AND d.state = 'current' AND m.fingerprint = ?",
+        (data, document, model),
+    )
+
+
+def _next_chunk(db: sqlite3.Connection) -> int:
+    """The next id that was never used."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'chunks'").fetchone()
+    return int(row[0]) + 1 if row else 1
+
+
+def _metadata_row(metadata: Metadata) -> tuple[str, ...]:
+    m = metadata
+    return (m.title, m.place, m.date, m.department, m.theme)
