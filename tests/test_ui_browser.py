@@ -476,6 +476,27 @@ CONTRAST = """() => {
 }"""
 
 
+def test_every_control_has_a_name_for_screen_readers(visit):
+    page = visit()
+    ask(page, FACT)
+    page.wait_for_selector(".pane mark.hit")
+    page.click("[data-view=cases]")
+    page.wait_for_selector(".card")
+    page.locator("[data-do=read-case]").first.click()
+    page.click("[data-view=documents]")
+    page.wait_for_selector(".documents [data-do=preview]")
+    page.locator(".documents [data-do=preview]").first.click()
+    page.wait_for_selector(".about", state="attached")
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll('#zw :is(button, summary, a, input, select)')]
+        .filter(e => !e.ariaLabel && !e.innerText?.trim() && !e.closest('label')
+          && !e.textContent.trim()).map(e => e.outerHTML)"""
+    )
+    assert unnamed == []
+    assert page.locator("#zw h1").count() >= 2
+    assert page.locator("[aria-current=page]").count() == 1
+
+
 def test_welcome_in_both_schemes(visit):
     shot(visit(), "welcome")
     page = visit(color_scheme="dark")

@@ -96,10 +96,14 @@ def split_of(library: "Library", number: int) -> tuple[Document, list[Chunk]]:
 
 
 def add_file(
-    library: "Library", path: Path, name: str, progress: Callable[[str, int, int], None]
+    library: "Library",
+    path: Path,
+    name: str,
+    progress: Callable[[str, int, int], None],
+    cancelled: Callable[[], bool],
 ) -> "AddReport":
     """Add one uploaded file, which may be an archive of several."""
-    return library.add([(name, path.read_bytes())], progress)
+    return library.add([(name, path.read_bytes())], progress, cancelled)
 
 
 def added_words(
@@ -114,7 +118,9 @@ def added_words(
     if new:
         n_chunks = sum(info.n_chunks for info in library.documents() if info.id in new)
         return say("upload_done", lang, n=n_chunks), notes
-    return say("upload_same" if report.unchanged else "upload_failed", lang), notes
+    if report.unchanged:
+        return say("upload_same", lang), notes
+    return say("upload_failed" if report.failed else "upload_cancelled", lang), notes
 
 
 def reason_words(reason: str, lang: Lang) -> str:

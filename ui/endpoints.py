@@ -51,6 +51,7 @@ class Endpoints:
         self._service = service
         self._uploads = uploads
         self._adding = threading.Lock()
+        self._cancelled = threading.Event()
         self._adding_progress = (0, 0)
         self._known_cards: dict[int, list[CaseCard]] = {}
         self._evaluation = Evaluation()
@@ -75,6 +76,7 @@ class Endpoints:
             self.describe,
             self.add,
             self.adding,
+            self.cancel,
             self.remove,
             self.evaluation,
         ]
@@ -216,16 +218,23 @@ class Endpoints:
         try:
             with self._adding:
                 self._adding_progress = (0, 0)
-                report = add_file(self._service.assistant.library, path, name, self._report)
+                self._cancelled.clear()
+                library = self._service.assistant.library
+                report = add_file(library, path, name, self._report, self._cancelled.is_set)
         finally:
             path.unlink(missing_ok=True)
-        state, notes = added_words(report, self._service.assistant.library, name, lang)
+        state, notes = added_words(report, library, name, lang)
         return {"state": state, "notes": notes}
 
     def adding(self, payload: Payload, lang: Lang) -> Payload:
         """How far the file being added has come."""
         done, total = self._adding_progress
         return {"done": done, "total": total}
+
+    def cancel(self, payload: Payload, lang: Lang) -> Payload:
+        """Stop adding the file that is being read; what is already in stays."""
+        self._cancelled.set()
+        return {}
 
     def remove(self, payload: Payload, lang: Lang) -> Payload:
         """Remove a document; gives the table without it."""

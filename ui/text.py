@@ -215,6 +215,7 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "upload_reading": ("解析和索引", "Reading and indexing"),
     "upload_done": ("已添加，{n} 段", "Added, {n} passages"),
     "upload_same": ("已在材料库中，没有重复添加", "Already there, not added twice"),
+    "upload_cancelled": ("已取消", "Cancelled"),
     "upload_failed": ("未添加", "Not added"),
     "upload_refused": (
         "这个文件不是通过本页面传输的，没有添加。",

@@ -452,16 +452,33 @@
         settleFile(entry, "upload_failed", words("too_big").replace("{name}", file.name));
       } else {
         stateOf(entry, words("upload_waiting"));
+        const cancel = Object.assign(document.createElement("button"), {
+          className: "link",
+          textContent: words("cancel"),
+        });
+        cancel.addEventListener("click", () => cancelFile(entry));
+        row.append(cancel);
         state.files.push(entry);
       }
     }
     if (!state.sending) sendFiles();
   }
 
+  /* A waiting file leaves the queue; one that is being read stops before its next part. */
+  function cancelFile(entry) {
+    entry.row.querySelector("button").remove();
+    if (!state.files.includes(entry)) {
+      call("cancel");
+      return;
+    }
+    state.files = state.files.filter((other) => other !== entry);
+    stateOf(entry, words("upload_cancelled"));
+  }
+
   const stateOf = (entry, text) => (entry.row.querySelector(".state").textContent = text);
 
   function settleFile(entry, key, reason) {
-    entry.row.querySelector("progress")?.remove();
+    for (const part of entry.row.querySelectorAll("progress, button")) part.remove();
     stateOf(entry, words(key));
     noteOn(entry, reason);
   }
@@ -485,6 +502,7 @@
         await follow(done, bar);
         const page = (await done) || { error: words("offline") };
         bar.remove();
+        entry.row.querySelector("button")?.remove();
         stateOf(entry, page.error ? words("upload_failed") : page.state);
         for (const note of page.error ? [page.error] : page.notes) noteOn(entry, note);
       } catch {
