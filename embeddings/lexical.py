@@ -161,8 +161,9 @@ class LexicalIndex:
         try:
             if anew:
                 writer.delete_all_documents()
-            for document in set(removed):
-                writer.delete_documents_by_term("document", document)
+            # Not delete_documents_by_term: given an int it looks for a signed number and finds none.
+            gone = tantivy.Query.term_set_query(self._schema, "document", sorted(set(removed)))
+            writer.delete_documents_by_query(gone)
             writer.delete_documents_by_term("kind", "state")
             for entry in entries:
                 writer.add_document(_chunk_document(entry))
