@@ -62,7 +62,7 @@ class Assistant:
         self.config = config
         self._answerer = answerer
         self._extractive = ExtractiveAnswerer(config.answers)
-        self._retriever = Retriever(library, config.retrieval, load_weights())
+        self.retriever = Retriever(library, config.retrieval, load_weights())
 
     @classmethod
     def open(
@@ -119,7 +119,7 @@ class Assistant:
             If the question is empty or too long.
         """
         question = clean_question(question)
-        return self._retriever.search(question, top_k=top_k, mode=mode, filters=filters)
+        return self.retriever.search(question, top_k=top_k, mode=mode, filters=filters)
 
     def ask(
         self, question: str, *, history: Sequence[str] = (), filters: Filters | None = None
@@ -144,7 +144,7 @@ class Assistant:
         completed = complete(question, [h for h in history if h.strip()], places)
         yield watch.stage("complete")
         intent = read_intent(completed.text, places)
-        hits = self._retriever.search(
+        hits = self.retriever.search(
             completed.text, top_k=N_HITS, filters=filters, excluded_places=completed.excluded
         )
         yield watch.stage("retrieve")

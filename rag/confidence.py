@@ -1,29 +1,55 @@
-"""Evidence in, the probability out that the documents answer the question.
+"""Candidate sentences in, the probability out that the documents answer the question.
 
-A logistic model over features that do not depend on the size of the library; its weights come
-from the dev split of the question set (`python -m rag.fit`).
+A logistic model over features that do not depend on the size of the library; `eval.fit` writes
+its weights from the dev split of the question set.
 """
 
+import json
 import math
 from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
 
 from rag.select import Candidate
 
-BIAS = -3.0
-WEIGHTS = {
-    "context": 3.0,
-    "soft_context": 3.0,
-    "cosine_context": 3.0,
-    "wanted": 0.5,
-    "unit": 0.3,
-    "place": 2.0,
-    "year": 1.5,
-}
+FEATURES = (
+    "chunk",
+    "own",
+    "context",
+    "soft",
+    "soft_context",
+    "cosine_context",
+    "wanted",
+    "unit",
+    "place",
+    "year",
+    "overlap",
+    "present",  # 1 - the weight of the one word that is farthest from chunk and titles
+    "best_soft",  # the best of any candidate: what no sentence has, the documents do not say
+    "best_cosine",
+)
+
+
+def features(found: Sequence[Candidate]) -> list[float]:
+    """The features of the best candidate, in the order of FEATURES."""
+    values = [found[0].feature(name) for name in FEATURES[:-3]]
+    present = 1 - found[0].feature("missing")
+    best = [max(c.feature(name) for c in found) for name in ("soft_context", "cosine_context")]
+    return [*values, present, *best]
 
 
 def confidence(found: Sequence[Candidate]) -> float:
     """Probability, 0 to 1, that the best sentence answers the question."""
     if not found:
         return 0.0
-    total = BIAS + sum(weight * found[0].feature(name) for name, weight in WEIGHTS.items())
+    weights = _weights()
+    total = weights["bias"] + sum(
+        weights[name] * value for name, value in zip(FEATURES, features(found), strict=True)
+    )
     return 1 / (1 + math.exp(-total))
+
+
+@cache
+def _weights() -> dict[str, float]:
+    fitted = json.loads((files("rag") / "weights.json").read_text("utf-8")).get("refusal", {})
+    return {name: float(fitted.get(name, 0.0)) for name in (*FEATURES, "bias")}

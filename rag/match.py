@@ -40,30 +40,39 @@ class Matcher:
             return 0.0
         return sum(w for t, w in self._weights.items() if t in text_terms) / self.total
 
-    def soft_coverage(self, texts_words: Sequence[set[str]]) -> Array:
-        """For every text the weighted share of the question's words with a near word in it.
+    def nearness(self, text_words: Sequence[set[str]]) -> Array:
+        """Nearness `(n_texts, n_words)` of the question's words to the words of each text.
 
         The nearness of a question word is its highest cosine with a word of the text, as in
         late-interaction models (Khattab and Zaharia 2020, arXiv:2004.12832).
         """
-        out = np.zeros(len(texts_words))
-        vocabulary = sorted(set().union(*texts_words)) if texts_words else []
+        out = np.zeros((len(text_words), len(self._wanted)))
+        vocabulary = sorted(set().union(*text_words)) if text_words else []
         if not self._wanted or not vocabulary:
             return out
         rows = self._vectors.rows(vocabulary)
         table = self._vectors.table
         near = np.clip(table[self._rows] @ table[rows].T, 0, 1)
-        # A word is near to itself even if the model does not know it.
         column = {word: i for i, word in enumerate(vocabulary)}
         for i, word in enumerate(self._wanted):
-            if word in column:
+            if word in column:  # near to itself even if the model does not know it
                 near[i, column[word]] = 1.0
-        total = self._wanted_weights.sum() or 1.0
-        for i, present in enumerate(texts_words):
+        for i, present in enumerate(text_words):
             if present:
-                best = near[:, [column[word] for word in present]].max(axis=1)
-                out[i] = best @ self._wanted_weights / total
+                out[i] = near[:, [column[word] for word in present]].max(axis=1)
         return out
+
+    def soft_coverage(self, nearness: Array) -> Array:
+        """For every text the weighted share of the question's words with a near word in it."""
+        total = self._wanted_weights.sum() or 1.0
+        return np.asarray(nearness @ self._wanted_weights / total)
+
+    def missing(self, nearness: Array) -> Array:
+        """For every text the share of the question that its farthest single word makes up."""
+        if not self._wanted:
+            return np.zeros(len(nearness))
+        total = self._wanted_weights.sum() or 1.0
+        return np.asarray(((1 - nearness) * self._wanted_weights).max(axis=1) / total)
 
     def overlap(self, text: str) -> float:
         """Longest common substring, as a share of the question."""

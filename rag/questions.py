@@ -153,7 +153,8 @@ def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, .
     found = [_SUFFIX.sub("", place) for place in known]
     for word, tag in _tagger().tag(question):
         short = _SUFFIX.sub("", word)
-        if tag == "ns" and len(short) > 1:
+        # Words that the dictionary does not hold are tagged by guess.
+        if tag == "ns" and len(short) > 1 and _tagger().has_word(word):
             found.append(short)
     return tuple(dict.fromkeys(found))
 

@@ -51,7 +51,7 @@ def features(
     sets = [term_and_word_sets(text) for text in texts]
     coverage = np.array([matcher.coverage(terms) for terms, _ in sets])
     title = np.array([matcher.coverage(term_and_word_sets(c.heading)[0]) for c in chunks])
-    soft = matcher.soft_coverage([words for _, words in sets])
+    soft = matcher.soft_coverage(matcher.nearness([words for _, words in sets]))
     overlap = np.array([matcher.overlap(text) for text in texts])
     bm25 = np.array([lexical.get(c.id, 0.0) for c in chunks])
     cosine = np.array([dense.get(c.id, 0.0) for c in chunks])

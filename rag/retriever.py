@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from corpus.types import Chunk
 from embeddings.tokens import CHAR_MARK, terms
 from rag import rerank
 from rag.config import RetrievalConfig
@@ -14,6 +15,15 @@ from rag.questions import topic
 from rag.types import Filters, Hit, Mode
 
 FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Scores by chunk id before they are fused."""
+
+    lexical: dict[int, float]  # BM25
+    dense: dict[int, float]  # cosine, of all candidates
+    own_dense: dict[int, float]  # cosine, of those that the vectors proposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,44 +44,55 @@ class Retriever:
         excluded_places: Collection[str] = (),
     ) -> list[Hit]:
         """The best chunks for `question`, best first; scores are comparable within one call."""
-        snapshot = self.library.snapshot()
         allowed = self._allowed(filters, excluded_places)
-        n = max(self.config.n_candidates, 2 * top_k)
-        lexical: dict[int, float] = {}
-        dense: dict[int, float] = {}
-        query = self.library.encoder.encode_query([question])
-        if mode in ("hybrid", "lexical"):
-            lexical = self._lexical(snapshot, question, n, allowed)
-        if mode in ("hybrid", "dense"):
-            dense = self._dense(snapshot, query, n, allowed)
+        found = self.candidates(question, allowed, n=max(self.config.n_candidates, 2 * top_k))
         if mode == "hybrid":
-            return self._ranked(question, lexical, self._completed(dense, lexical, query), top_k)
-        scores = lexical or dense
+            return self._ranked(question, found, top_k)
+        scores = found.lexical if mode == "lexical" else found.own_dense
         best = sorted(scores, key=lambda i: (-scores[i], i))
         chunks = self.library.store.chunks_by_id(best)[:top_k]
         return [Hit(rank, scores[c.id], c) for rank, c in enumerate(chunks, 1)]
 
-    def _ranked(
-        self, question: str, lexical: dict[int, float], dense: dict[int, float], top_k: int
-    ) -> list[Hit]:
-        """Re-rank the best by a plain weighted sum; the rest follow in that sum's order."""
-        best = max(lexical.values(), default=0.0) or 1.0
+    def candidates(self, question: str, allowed: set[int] | None, n: int = 100) -> Candidates:
+        """What each of the two indexes proposes, `n` chunks each."""
+        snapshot = self.library.snapshot()
+        query = self.library.encoder.encode_query([question])
+        lexical = self._lexical(snapshot, question, n, allowed)
+        dense = self._dense(snapshot, query, n, allowed)
+        missing = [i for i in lexical if i not in dense]
+        if not missing or not query.any():
+            return Candidates(lexical, dense, dense)
+        found = self.library.store.vectors_by_id(self.library.encoder.fingerprint, missing)
+        more = {i: float(vector.astype(np.float32) @ query[0]) for i, vector in found.items()}
+        return Candidates(lexical, {**dense, **more}, dense)
+
+    def head(self, found: Candidates) -> list[Chunk]:
+        """The chunks that are re-ranked: the best by a plain weighted sum."""
+        return self.library.store.chunks_by_id(self._order(found)[: self.config.n_reranked])
+
+    def _order(self, found: Candidates) -> list[int]:
+        best = max(found.lexical.values(), default=0.0) or 1.0
         weight = self.config.dense_weight
         plain = {
-            i: (1 - weight) * lexical.get(i, 0.0) / best + weight * dense.get(i, 0.0)
-            for i in lexical.keys() | dense.keys()
+            i: (1 - weight) * found.lexical.get(i, 0.0) / best + weight * found.dense.get(i, 0.0)
+            for i in found.lexical.keys() | found.dense.keys()
         }
-        order = sorted(plain, key=lambda i: (-plain[i], i))
-        head = self.library.store.chunks_by_id(order[: self.config.n_reranked])
+        return sorted(plain, key=lambda i: (-plain[i], i))
+
+    def _ranked(self, question: str, found: Candidates, top_k: int) -> list[Hit]:
+        """Re-rank the head; the tail follows in the order of the plain sum."""
+        head = self.head(found)
         if not head:
             return []
         matcher = self.library.matcher(topic(question))
-        scores = rerank.scores(rerank.features(matcher, head, lexical, dense), self.weights)
-        ranked = sorted(zip(scores.tolist(), head, strict=True), key=lambda p: (-p[0], p[1].id))
+        rows = rerank.features(matcher, head, found.lexical, found.dense)
+        scores = rerank.scores(rows, self.weights).tolist()
+        ranked = sorted(zip(scores, head, strict=True), key=lambda pair: (-pair[0], pair[1].id))
         if len(ranked) < top_k:
-            tail = self.library.store.chunks_by_id(order[self.config.n_reranked : 2 * top_k])
+            rest = self._order(found)[self.config.n_reranked : 2 * top_k]
+            tail = self.library.store.chunks_by_id(rest)
             floor = ranked[-1][0]
-            ranked += [(floor * plain[c.id] / (plain[c.id] + 1), c) for c in tail]
+            ranked += [(floor / (2 + place), c) for place, c in enumerate(tail)]
         return [Hit(rank, score, c) for rank, (score, c) in enumerate(ranked[:top_k], 1)]
 
     def _allowed(self, filters: Filters | None, excluded: Collection[str]) -> set[int] | None:
@@ -106,14 +127,3 @@ class Retriever:
         scores, ids = snapshot.vectors.search(query, n, allowed=allowed)
         pairs = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
         return {i: score for i, score in pairs if i >= 0}
-
-    def _completed(
-        self, dense: dict[int, float], lexical: dict[int, float], query: FloatArray
-    ) -> dict[int, float]:
-        """The cosines of all candidates, also of those that only their words proposed."""
-        missing = [i for i in lexical if i not in dense]
-        if not missing or not query.any():
-            return dense
-        found = self.library.store.vectors_by_id(self.library.encoder.fingerprint, missing)
-        more = {i: float(vector.astype(np.float32) @ query[0]) for i, vector in found.items()}
-        return {**dense, **more}

@@ -6,10 +6,13 @@ the kind of answer asked for (a number with the unit, a date, a name), and by ho
 was found. The weights were fitted to the dev split of the question set (`python -m rag.fit`).
 """
 
+import json
 import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
@@ -32,16 +35,26 @@ FEATURES = (
     "cosine",  # of question and sentence
     "cosine_context",  # of question and titles + sentence
     "wanted",  # 1: holds the kind of answer asked for, -1: does not, 0: none asked for
-    "unit",  # 1: a number with the very unit of the question, -1: none with it
+    "unit",  # 1: a number of the kind that the question measures, -1: none of it
     "overlap",  # longest common substring, share of the question
     "title",  # 1: the bare title of an item rather than what it says
     "length",  # log of its length
     "soft",  # share of the question's words that have a near word in the sentence
     "soft_context",  # the same in sentence, chunk and titles
     "place",  # -1: the question names a place of which the case does not speak
+    "missing",  # weight of the one word of the question that is farthest from chunk and titles
     "year",  # -1: the chunk speaks of other years than the question
 )
-WEIGHTS = np.array([1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.45, 0.02, 0.6, 0.4, 0.3, 0.3])
+# What the fitted weights of `rag/weights.json` are pulled to.
+PRIOR = np.array(
+    [1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.45, 0.02, 0.6, 0.4, 0.3, -0.1, 0.3]
+)
+
+
+@cache
+def _weights() -> npt.NDArray[np.float64]:
+    fitted = json.loads((files("rag") / "weights.json").read_text("utf-8")).get("sentence", {})
+    return np.array([fitted.get(name, w) for name, w in zip(FEATURES, PRIOR, strict=True)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ def candidates(asked: Asked, hits: Sequence[Hit]) -> list[Candidate]:
     if not found:
         return []
     rows = _features(asked, found)
-    scores = rows @ WEIGHTS
+    scores = rows @ _weights()
     scored = [
         Candidate(*place, float(score), row)
         for place, score, row in zip(found, scores, rows, strict=True)
@@ -100,7 +113,9 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
     context = asked.encoder.encode_document(headed) @ query
     wholes = [f"{h.chunk.place} {h.chunk.heading} {h.chunk.text}" for h, *_ in found]
     sets = [term_and_word_sets(text) for text in [*(text for *_, text in found), *wholes]]
-    soft = asked.matcher.soft_coverage([words for _, words in sets])
+    nearness = asked.matcher.nearness([words for _, words in sets])
+    soft = asked.matcher.soft_coverage(nearness)
+    missing = asked.matcher.missing(nearness[len(found) :])
     rows = []
     for i, (hit, start, _, text) in enumerate(found):
         wanted, unit = answer_kind(asked.intent, asked.question, text)
@@ -121,6 +136,7 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
                 soft[i],
                 soft[len(found) + i],
                 _place_fits(asked, hit),
+                missing[i],
                 _year_fits(asked.intent, hit),
             ]
         )
@@ -130,8 +146,30 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
 # -- the kind of answer ------------------------------------------------------------------------
 
 _ASKED_UNIT = re.compile(r"(?:多少|几)(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{1,3})")
-_MONEY = re.compile(
-    r"多少(?:钱|费用|成本|资金|预算|金额|投资)|(?:金额|成本|费用|投资|预算|价格|售价|产值)"
+# What the number must measure; a count may be put in any measure word (11个 for 多少家).
+_UNIT_CLASSES: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
+    (
+        "money",
+        re.compile(
+            r"多少(?:亿|万)*(?:钱|元|费用|成本|资金|预算|金额|投资|税)|金额|费用|预算|价格|售价|产值|收费|赔偿"
+        ),
+        re.compile(r"元|[成折]|%"),
+    ),
+    (
+        "percent",
+        re.compile(
+            r"百分之|比例|占比|[^税效]率(?!先)|同比|几成|增长了?多少|下降了?多少|[降减]了?多少|提升了?多少"
+        ),
+        re.compile(r"[%％成倍]|百分|减"),
+    ),
+    (
+        "time",
+        re.compile(
+            r"多久|多长时间|多快|几(?:天|个?月|小时|年)|多少(?:个?工作日|天|个?月|个?小时|年)|时限|周期|how long"
+        ),
+        re.compile(r"[天日月年]|小时|分钟|工作日"),
+    ),
+    ("area", re.compile(r"面积|多大"), re.compile(r"㎡|平方|亩|公顷")),
 )
 _NUMBER = re.compile(
     r"[0-9０-９][0-9０-９.,]*|[一二两三四五六七八九十百千]+(?=[个项条件家年月日天次名人倍成大类种])"
@@ -152,12 +190,14 @@ _NAME = re.compile(
 def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]:
     """`(wanted, unit)` of a sentence: see FEATURES."""
     if intent.wants == "number":
-        numbers = number_spans(text)
+        numbers = [text[a:b] for a, b in number_spans(text)]
         if not numbers:
             return -1.0, -1.0
+        for _, asked, measured in _UNIT_CLASSES:
+            if asked.search(question):
+                return 1.0, 1.0 if any(measured.search(number) for number in numbers) else -1.0
         unit = _asked_unit(question)
-        fits = any(unit in text[a:b] for a, b in numbers) if unit else True
-        return 1.0, (1.0 if fits else -1.0) if unit else 0.0
+        return 1.0, float(bool(unit) and any(unit in number for number in numbers))
     if intent.wants == "date":
         return (1.0, 0.0) if _DATE.search(text) else (-1.0, 0.0)
     if intent.wants == "name":
@@ -166,18 +206,21 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
 
 
 def _asked_unit(question: str) -> str:
-    """The measure word that a number must have: 件 for 多少件, 元 for 多少钱, "" if unclear."""
-    if _MONEY.search(question):
-        return "元"
+    """The measure word after 多少 or 几: 件 for 多少件, "" where a thing follows (多少案件)."""
     found = _ASKED_UNIT.search(question)
-    if not found:
-        return ""
-    for length in (3, 2, 1):
-        unit = found[1][:length]
-        # What can follow a number as its measure; 多少案件 names a thing instead.
+    for length in (3, 2, 1) if found else ():
+        unit = found[1][:length] if found else ""
         if len(unit) == length and _SUFFIX.fullmatch(unit):
-            return unit.removeprefix("个") if length > 1 else unit
+            return unit
     return ""
+
+
+def _fits_unit(question: str, number: str) -> bool:
+    for _, asked, measured in _UNIT_CLASSES:
+        if asked.search(question):
+            return bool(measured.search(number))
+    unit = _asked_unit(question)
+    return bool(unit) and unit in number
 
 
 def number_spans(text: str) -> list[tuple[int, int]]:
@@ -192,9 +235,8 @@ def number_spans(text: str) -> list[tuple[int, int]]:
 def marks(intent: Intent, question: str, text: str) -> tuple[tuple[int, int], ...]:
     """Offsets in `text` of the words that answer: numbers with units, dates, names."""
     if intent.wants == "number":
-        unit = _asked_unit(question)
         spans = number_spans(text)
-        return tuple([s for s in spans if unit and unit in text[s[0] : s[1]]] or spans)
+        return tuple([s for s in spans if _fits_unit(question, text[s[0] : s[1]])] or spans)
     pattern = {"date": _DATE, "name": _NAME}.get(intent.wants)
     return tuple(m.span() for m in pattern.finditer(text)) if pattern else ()
 

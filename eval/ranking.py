@@ -1,0 +1,89 @@
+"""Qrels and a run in, retrieval scores with confidence intervals out.
+
+The measures are those of ir_measures; a query for which nothing was returned scores zero and is
+not left out of the mean.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+MEASURES = (
+    "Success@1",
+    "Success@5",
+    "Success@10",
+    "R@5",
+    "R@10",
+    "R@100",
+    "RR@10",
+    "nDCG@10",
+    "AP",
+)
+N_RESAMPLES = 2_000
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean with its 95 % bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Means by measure, and the values of every query."""
+
+    means: dict[str, Interval]
+    by_query: dict[str, dict[str, float]]  # measure → query → value
+
+
+def score_run(
+    qrels: Mapping[str, Sequence[str]],
+    run: Mapping[str, Mapping[str, float]],
+    measures: Sequence[str] = MEASURES,
+) -> Scores:
+    """Score a run; all queries of `qrels` count."""
+    import ir_measures
+
+    judged = {query: dict.fromkeys(ids, 1) for query, ids in qrels.items()}
+    ranked = {query: dict(run.get(query, {})) for query in qrels}
+    parsed = [ir_measures.parse_measure(name) for name in measures]
+    by_query: dict[str, dict[str, float]] = {m: dict.fromkeys(qrels, 0.0) for m in measures}
+    for value in ir_measures.iter_calc(parsed, judged, ranked):
+        by_query[str(value.measure)][value.query_id] = float(value.value)
+    means = {m: interval(list(values.values())) for m, values in by_query.items()}
+    return Scores(means, by_query)
+
+
+def interval(values: Sequence[float], seed: int = 0) -> Interval:
+    """The mean of `values` with its 95 % percentile bootstrap interval."""
+    if not values:
+        return Interval(0.0, 0.0, 0.0)
+    data = np.asarray(values, float)
+    rng = np.random.default_rng(seed)
+    means = data[rng.integers(len(data), size=(N_RESAMPLES, len(data)))].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Interval(float(data.mean()), float(low), float(high))
+
+
+def paired_p_value(a: Sequence[float], b: Sequence[float], seed: int = 0) -> float:
+    """Two-sided p-value of a paired permutation test that two runs score the same."""
+    from scipy.stats import permutation_test
+
+    if len(a) != len(b) or np.array_equal(a, b):
+        return 1.0
+    result = permutation_test(
+        (np.asarray(a), np.asarray(b)),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=N_RESAMPLES,
+        rng=seed,
+    )
+    return float(result.pvalue)
