@@ -44,7 +44,7 @@ class AnswerConfig:
     passage_within: float = 0.9  # score by which further sentences of a passage may trail
     across_within: float = 0.5  # share of the best score, for questions over all cases
     across_covers: float = 0.7  # share of the best coverage, likewise
-    refuse_below: float = 0.5  # confidence; calibrated on the dev split of the question set
+    refuse_below: float = 0.3  # confidence; calibrated on the dev split of the question set
     failing: Literal["mark", "drop"] = "mark"  # what happens to sentences that fail the checks
 
 

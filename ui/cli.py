@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a Windows console may speak another code page
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    args = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    args = _parser(argv).parse_args(argv)
     logging.basicConfig(
         level=logging.DEBUG if args.verbose else logging.WARNING,
         format="%(levelname)s %(name)s: %(message)s",
@@ -59,7 +60,7 @@ def _common() -> argparse.ArgumentParser:
     return common
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="zhengwen", description="政问:从材料中找答案,句句有出处。", parents=[_common()]
     )
@@ -105,7 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     _answerer_options(ask)
 
     evaluate = command("eval", _eval, "评测 (evaluate)")
-    evaluate.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    if "eval" in argv:  # the only subcommand whose arguments another package declares
+        from eval.cli import add_arguments
+
+        add_arguments(evaluate)
     return parser
 
 
@@ -343,9 +347,9 @@ def _restore(args: argparse.Namespace) -> int:
 
 
 def _eval(args: argparse.Namespace) -> int:
-    from eval.cli import main as evaluate
+    from eval.cli import run
 
-    return evaluate(args.rest, home=args.home, as_json=args.json, model=args.model)
+    return run(args, _open)
 
 
 if __name__ == "__main__":

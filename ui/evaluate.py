@@ -49,7 +49,13 @@ class Evaluation:
 
     def _run(self, assistant: "Assistant") -> None:
         try:
-            raise NotImplementedError
+            from eval.questions import load_questions
+            from eval.report import html_body
+            from eval.runner import evaluate, save_run
+
+            run = evaluate(assistant, load_questions(), progress=self.report)
+            save_run(run, assistant.library.home / "runs")
+            self._html = html_body(run)
         except Exception as error:  # noqa: BLE001 - shown in the tab
             self._failure = error
         finally:

@@ -1,0 +1,97 @@
+"""`zhengwen eval`, `eval retrieval` and `eval speed`: arguments in, tables or JSON out."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rag.assistant import Assistant
+
+Open = Callable[[argparse.Namespace], "Assistant"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments; what they need is imported when they run."""
+    parser.add_argument(
+        "what", nargs="?", choices=["answers", "retrieval", "speed"], default="answers"
+    )
+    parser.add_argument("--questions", type=Path, help="问题集 (JSON Lines); default: our own")
+    parser.add_argument("--split", choices=["dev", "test", "all"], default="all")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write an HTML report")
+    parser.add_argument("--limit", type=int, default=0, help="only the first N questions")
+    parser.add_argument("--passages", type=Path, help="for retrieval: rows {id, text}")
+    parser.add_argument("--queries", type=Path, help="for retrieval: rows {id, query, relevant}")
+    parser.add_argument("--mode", choices=["hybrid", "dense", "lexical"], default="hybrid")
+
+
+def run(args: argparse.Namespace, open_assistant: Open) -> int:
+    """Run one evaluation; returns the exit code."""
+    if args.what == "retrieval":
+        return _retrieval(args)
+    if args.what == "speed":
+        from eval.speed import measure
+
+        figures = measure()
+        _print(json.dumps(asdict(figures), indent=1) if args.json else figures.table())
+        return 0
+    return _answers(args, open_assistant)
+
+
+def _answers(args: argparse.Namespace, open_assistant: Open) -> int:
+    from eval.questions import load_questions
+    from eval.report import html_report, text_report
+    from eval.runner import evaluate, run_json, save_run
+
+    questions = load_questions(args.questions, args.split)
+    if args.limit:
+        questions = questions[: args.limit]
+    with open_assistant(args) as assistant:
+        result = evaluate(assistant, questions, split=args.split, progress=_progress)
+        kept = save_run(result, assistant.library.home / "runs")
+    report = args.report or kept.with_suffix(".html")
+    report.write_text(html_report(result), "utf-8")
+    _print(
+        json.dumps(run_json(result), ensure_ascii=False, indent=1)
+        if args.json
+        else text_report(result)
+    )
+    sys.stderr.write(f"报告 report: {report}\n")
+    return 0
+
+
+def _retrieval(args: argparse.Namespace) -> int:
+    from eval.benchmark import read_benchmark, run_benchmark
+
+    if not args.passages or not args.queries:
+        sys.stderr.write("zhengwen eval retrieval: --passages and --queries are needed\n")
+        return 2
+    benchmark = read_benchmark(args.passages, args.queries)
+    result = run_benchmark(benchmark, mode=args.mode, model=args.model, progress=_progress)
+    if args.json:
+        values = asdict(result)
+        values["scores"] = {name: asdict(v) for name, v in result.scores.means.items()}
+        _print(json.dumps(values, indent=1))
+        return 0
+    lines = [f"{result.n_passages} passages, {result.n_queries} queries, {result.mode}"]
+    for name, value in result.scores.means.items():
+        lines.append(f"{name:<12}{value.mean:.3f}  [{value.low:.3f}, {value.high:.3f}]")
+    lines.append(f"index {result.index_s:.1f} s, {result.queries_per_s:.0f} queries/s")
+    lines.append(f"latency p50 {result.latency_p50_ms:.0f} ms, p95 {result.latency_p95_ms:.0f} ms")
+    lines.append(
+        f"{result.bytes_on_disk / 1e6:.0f} MB on disk, {result.peak_memory_mb:.0f} MB peak"
+    )
+    _print("\n".join(lines))
+    return 0
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _progress(stage: str, done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{stage} {done}/{total or '?'}" + ("\n" if done == total else ""))
