@@ -178,13 +178,13 @@ def refusal_rows(assistant: Assistant, questions: Sequence[Question]) -> tuple[A
     for question in questions:
         text = completed(assistant, question)
         if not question.answerable:
-            add(text, None, 0, 4.0)
+            add(text, None, 0, 5.0)
             continue
         add(text, None, 1, 1.0)
         gold = {e.case for e in question.evidence}
         hidden = Filters(cases=tuple(c for c in cases if c not in gold))
         if question.type not in ("multi", "compare", "count"):
-            add(text, hidden, 0, 0.5)
+            add(text, hidden, 0, 0.3)
         for place in places:
             short = place.removesuffix("市").removesuffix("省")
             if short in text:

@@ -35,6 +35,7 @@ from rag.types import (
 )
 
 N_HITS = 40  # passages that an answer may draw on
+N_HITS_ACROSS = 200  # ... to a question over all cases
 NOT_FOUND = "材料中没有找到能回答这个问题的内容。"
 N_NEAREST = 3
 
@@ -145,7 +146,10 @@ class Assistant:
         yield watch.stage("complete")
         intent = read_intent(completed.text, places)
         hits = self.retriever.search(
-            completed.text, top_k=N_HITS, filters=filters, excluded_places=completed.excluded
+            completed.text,
+            top_k=N_HITS_ACROSS if intent.kind == "across" else N_HITS,
+            filters=filters,
+            excluded_places=completed.excluded,
         )
         yield watch.stage("retrieve")
         evidence = gather(completed.text, intent, hits, self.library)

@@ -38,12 +38,11 @@ class AnswerConfig:
     """How answers are put together."""
 
     max_chars: int = 400  # of an answer, unless a list needs more
-    second_within: float = 0.15  # score by which a second sentence may trail the first
+    second_within: float = 0.25  # score by which a second sentence may trail the first
     list_from: float = 0.75  # score from which a section answers rather than a sentence
     how_covers: float = 0.8  # coverage by its titles from which a section tells how
-    passage_within: float = 0.9  # score by which further sentences of a passage may trail
-    across_within: float = 0.5  # share of the best score, for questions over all cases
-    across_covers: float = 0.7  # share of the best coverage, likewise
+    passage_within: float = 2.5  # score by which further sentences of a passage may trail
+    across_within: float = 0.6  # share of the best score, for questions over all cases
     refuse_below: float = 0.3  # confidence; calibrated on the dev split of the question set
     failing: Literal["mark", "drop"] = "mark"  # what happens to sentences that fail the checks
 

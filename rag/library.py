@@ -24,6 +24,7 @@ from corpus.errors import StoreError
 from corpus.store import FILE_NAME, START, DocumentInfo, NewDocument, Store, Stored
 from corpus.types import Chunk, Document, Metadata
 from embeddings.encoder import BagEncoder, Encoder, load_encoder
+from embeddings.index import EXACT_UP_TO
 from embeddings.words import WordVectors
 from rag.health import CheckReport, examine
 from rag.indexes import Indexes, encode_missing, index_text
@@ -53,7 +54,9 @@ class AddReport:
 class Library:
     """The documents of one home folder; safe to use from many threads and processes."""
 
-    def __init__(self, home: Path, encoder: Encoder, store: Store) -> None:
+    def __init__(
+        self, home: Path, encoder: Encoder, store: Store, *, exact_up_to: int = EXACT_UP_TO
+    ) -> None:
         self.home = home
         self.encoder = encoder
         self.store = store
@@ -61,7 +64,7 @@ class Library:
         self._file_lock = FileLock(home / "write.lock", timeout=LOCK_S)
         self._lock = threading.RLock()
         with self._writing():
-            self._indexes = Indexes(home, store)
+            self._indexes = Indexes(home, store, exact_up_to=exact_up_to)
         encode_missing(store, encoder)
         with self._writing():
             self._snapshot = self._indexes.start(encoder)
@@ -74,11 +77,12 @@ class Library:
         progress: Progress | None = None,
         *,
         builtin: bool = True,
+        exact_up_to: int = EXACT_UP_TO,
     ) -> "Library":
         """Open or create the library in `home`; the first time, the built-in cases are added.
 
         Documents that another model has encoded are encoded again; other processes go on serving
-        with theirs meanwhile.
+        with theirs meanwhile. Beyond `exact_up_to` chunks the vector search is approximate.
 
         Raises
         ------
@@ -90,7 +94,7 @@ class Library:
             new = builtin and store.mark() == START
             if encode_missing(store, encoder, progress):
                 store.drop_other_vectors(encoder.fingerprint)
-            library = cls(home, encoder, store)
+            library = cls(home, encoder, store, exact_up_to=exact_up_to)
             if new:
                 library.add([builtin_document()], progress)
         except BaseException:

@@ -36,7 +36,7 @@ _COMPARE = re.compile(
 )
 _LIST = re.compile(
     r"哪些|哪几|哪[两二三四五六七八九十]|包括什么|包含什么|有什么(?:措施|做法|举措|办法|内容|功能|成效|新)|"
-    r"(?:什么|啥)(?:措施|做法|举措|招|办法)|具体(?:措施|做法|举措|内容)|列出|列举|一一|分别(?:是|有)|"
+    r"(?:什么|啥)(?:措施|做法|举措|办法)|具体(?:措施|做法|举措|内容)|列出|列举|一一|分别(?:是|有)|"
     r"几(?:个|项|条|种|大|方面|点|类)(?:方面)?(?:措施|做法|举措|内容|创新|突破|机制)|"
     r"(?:措施|做法|举措|内容|亮点|经验|成效|要点)(?:有|是)?(?:哪|什么|啥|\?|$)|"
     r"(?:which|what) (?:\w+ )?(?:measures|steps)|\blist\b",
@@ -61,9 +61,15 @@ _CASE_REFERENCE = re.compile(
     r"案例\s*([一二三四五六七八九十]+|\d{1,2})|第([一二三四五六七八九十]+|\d{1,2})个案例"
 )
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)\s*年?")
-_MEASURES = re.compile(
-    r"措施|做法|举措|办法|工作|方面|模式|经验|成效|创新|突破|机制|内容|动作|招|亮点|任务|特点|好处|优势|效果|做了|measures|steps"
+_MEASURE_NOUN = (
+    r"(?:措施|做法|举措|办法|工作|方面|模式|经验|成效|创新|突破|机制|内容|动作|亮点|任务|特点|好处|"
+    r"优势|效果|环节|步骤|事情?|measures|steps)"
 )
+_MEASURES = re.compile(
+    rf"(?:哪|什么|啥|何|几[个项条种大]|which|what)[^,。?]{{0,10}}{_MEASURE_NOUN}|"
+    rf"{_MEASURE_NOUN}[^,。?]{{0,4}}(?:有|包括|是|分别|$)|做了(?:什么|啥|哪些)"
+)
+_SPECIFIC = re.compile(r"《[^》]{2,60}》|第[一二三四五六七八九十百\d]{1,5}[条款章]")
 _SUFFIX = re.compile(r"(?:自治区|自治州|省|市|县|区)$")
 _FILLER = re.compile(
     r"请问|请教|麻烦问?一?下|想问一?下|我想(?:知道|了解|问)|能不能|可不可以|能否|是否|有没有|是不是|吗|呢|啊|吧|呀|"
@@ -83,7 +89,7 @@ class Intent:
     places: tuple[str, ...]  # as the documents call them: 深圳市 for 深圳
     years: tuple[str, ...]
     cases: tuple[int, ...]  # named by number
-    mentions: tuple[str, ...]  # all places named, known or not, without 省, 市, 县, 区
+    mentions: tuple[str, ...]  # what the case must speak of: places, 《titles》, 第N条
     measures: bool  # a list of measures, which sections hold, rather than of names
     topic: str  # the question without its interrogatives
 
@@ -142,7 +148,7 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
         places=named,
         years=years,
         cases=cases,
-        mentions=mentioned_places(question, named),
+        mentions=(*mentioned_places(question, named), *_SPECIFIC.findall(question)),
         measures=bool(_MEASURES.search(question)),
         topic=topic(question),
     )

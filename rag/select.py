@@ -23,7 +23,7 @@ from rag.match import Matcher, term_and_word_sets
 from rag.questions import Intent
 from rag.types import Hit
 
-MAX_CANDIDATES = 80  # sentences that are looked at
+MAX_CANDIDATES = 400  # sentences that are looked at
 
 Scope = Callable[[Hit], str]  # the text of the case, or document, that a hit lies in
 
@@ -165,7 +165,8 @@ _UNIT_CLASSES: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
     (
         "time",
         re.compile(
-            r"多久|多长时间|多快|几(?:天|个?月|小时|年)|多少(?:个?工作日|天|个?月|个?小时|年)|时限|周期|how long"
+            r"多久|多长时间|多快|几(?:天|个?月|小时|年)|多少(?:个?工作日|天|个?月|个?小时|年)|"
+            r"时限|周期|how long"
         ),
         re.compile(r"[天日月年]|小时|分钟|工作日"),
     ),
