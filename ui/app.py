@@ -47,11 +47,21 @@ HEADERS = (
 FAREWELL_S = 3.0  # for an open page to show why the service cannot start
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
+# Gradio puts these into the page by script, so their order and moment are open: one script file,
+# and the page waits for it and for the style.
+_HEAD = (
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<link rel="stylesheet" href="page/app.css"><script src="page.js"></script>'
+)
+_SCRIPTS = ("core.js", "talk.js", "library.js", "app.js")
 _MOUNT = """
-zhengwen.mount(element, {
-  server, upload, props,
-  trigger: (name, data) => trigger(name === 'ask' ? 'ask' : name, data),
-});
+const mount = () => {
+  const styled = getComputedStyle(document.documentElement).getPropertyValue('--paper');
+  if (!styled || !window.zhengwen?.mount) { setTimeout(mount, 20); return; }
+  const ask = (data) => trigger('ask', data);
+  zhengwen.mount(element, { server, upload, props, ask });
+};
+mount();
 """
 _WIRE = "watch('value', () => zhengwen.onAnswer(props.value));"
 
@@ -121,6 +131,12 @@ def build(service: Service, *, host: str = "127.0.0.1") -> "FastAPI":
     static = Path(str(files("ui") / "static"))
     app.mount("/page", StaticFiles(directory=static), name="page")
 
+    script = "".join((static / name).read_text("utf-8") for name in _SCRIPTS)
+
+    @app.get("/page.js")
+    def page_script() -> Response:
+        return Response(script, media_type="text/javascript; charset=utf-8")
+
     @app.get("/export/{message}.{kind}")
     def export(message: int, kind: str, lang: str = "zh") -> Response:
         name, media_type, data = endpoints.export(message, kind, lang)
@@ -137,8 +153,7 @@ def build(service: Service, *, host: str = "127.0.0.1") -> "FastAPI":
         show_error=False,
         max_file_size=f"{MAX_FILE_MB}mb",
         favicon_path=str(static / "favicon.svg"),
-        head='<link rel="stylesheet" href="page/app.css"><script src="page/app.js"></script>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        head=_HEAD,
         app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
     )
     app.add_middleware(_guarded(host))
