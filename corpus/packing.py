@@ -13,20 +13,35 @@ from corpus.types import Node
 FloatArray = npt.NDArray[np.float32]
 
 _LEVEL = 6  # of zlib; its checksum also notices a damaged text
+_GB18030, _UTF8 = b"g", b"u"  # the first byte of a packed text
 _STEPS = 127  # of an 8-bit component on either side of zero
 
 
 def pack_text(text: str) -> bytes:
-    """Compress a text; lone surrogates, which damaged files may hold, come back as they were."""
-    return zlib.compress(text.encode("utf-8", "surrogatepass"), _LEVEL)
+    """Compress a text; it comes back exactly as it was.
+
+    Chinese takes two bytes a character in GB18030 and three in UTF-8, and a sixth less after
+    compression. UTF-8 serves the few texts that GB18030 does not give back, such as lone
+    surrogates from damaged files.
+    """
+    try:
+        data = text.encode("gb18030")
+        if data.decode("gb18030") == text:
+            return _GB18030 + zlib.compress(data, _LEVEL)
+    except UnicodeError:
+        pass
+    return _UTF8 + zlib.compress(text.encode("utf-8", "surrogatepass"), _LEVEL)
 
 
 def unpack_text(data: bytes) -> str:
     """Read back `pack_text`; raises ValueError if the bytes are damaged."""
     try:
-        return zlib.decompress(data).decode("utf-8", "surrogatepass")
+        plain = zlib.decompress(data[1:])
     except zlib.error as error:
         raise ValueError(f"stored text is damaged: {error}") from error
+    if data[:1] == _GB18030:
+        return plain.decode("gb18030")
+    return plain.decode("utf-8", "surrogatepass")
 
 
 def pack_outline(outline: Sequence[Node]) -> bytes:
@@ -58,7 +73,9 @@ def pack_vectors(rows: FloatArray) -> bytes:
 
 
 def unpack_vectors(data: bytes, n: int) -> FloatArray:
-    """Read back `pack_vectors`: `(n, dim)`."""
+    """Read back `pack_vectors`: `(n, dim)`, or `(0, 0)` for none."""
+    if not n:
+        return np.zeros((0, 0), np.float32)
     scales = np.frombuffer(data, "<f4", n)
     codes = np.frombuffer(data, np.int8, offset=4 * n).reshape(n, -1)
     return np.asarray(codes * scales[:, None], np.float32)

@@ -175,6 +175,9 @@ class VectorIndex:
     def _search_base(
         self, queries: FloatArray, top_k: int, wanted: IntArray | None
     ) -> tuple[FloatArray, IntArray]:
+        # One question is too little work to share: on busy cores the threads wait for each other
+        # (50 ms instead of 2 ms for 30,000 vectors).
+        faiss.omp_set_num_threads(1)
         n = len(self._ids)
         k = min(n, top_k)
         if not k or not len(queries):

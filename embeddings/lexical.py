@@ -161,7 +161,7 @@ class LexicalIndex:
         try:
             if anew:
                 writer.delete_all_documents()
-            # Not delete_documents_by_term: given an int it looks for a signed number and finds none.
+            # delete_documents_by_term, given an int, looks for a signed number and finds none.
             gone = tantivy.Query.term_set_query(self._schema, "document", sorted(set(removed)))
             writer.delete_documents_by_query(gone)
             writer.delete_documents_by_term("kind", "state")

@@ -149,6 +149,7 @@ def load(folder: Path, model: str, knows: Callable[[int, str], bool]) -> Inverte
 def train(ids: IntArray, vectors: FloatArray) -> InvertedLists:
     """Train lists, and measure how many to probe for WANTED_RECALL."""
     started = time.perf_counter()
+    faiss.omp_set_num_threads(os.cpu_count() or 1)
     n, dim = vectors.shape
     n_lists = int(4 * np.sqrt(n))
     rng = np.random.default_rng(0)
@@ -214,14 +215,15 @@ def _filled(centres: FloatArray, vectors: FloatArray, lists: IntArray) -> "faiss
     return index
 
 
-def write_file(file: Path, data: bytes) -> None:
+def write_file(file: Path, data: bytes, *, sync: bool = True) -> None:
     """Write a file so that a reader sees all of the old one or all of the new one."""
     temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as out:
             out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
+            if sync:
+                out.flush()
+                os.fsync(out.fileno())
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)

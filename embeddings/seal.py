@@ -10,7 +10,7 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from embeddings.lists import write_file
 
 SEAL = "seal.json"
 _META = "meta.json"
+_TAIL = 256  # bytes at the end of a file, its footer among them
 _MAGIC = 1337  # the last four bytes of a tantivy file
 
 
@@ -38,17 +39,13 @@ def verify(folder: Path) -> None:
         if seal is not None or any(folder.glob("*.store")):
             raise DamagedError(f"{_META} is missing")
         return
-    data = meta.read_bytes()
     if seal is None:
         raise DamagedError(f"{SEAL} is missing")
-    if not seal["open"] and seal["meta"] != _sha256(data):
-        raise DamagedError(f"{_META} does not match its checksum")
-    try:
-        segments = {str(s["segment_id"]).replace("-", "") for s in json.loads(data)["segments"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"{_META} cannot be read: {error}") from error
-    for file in folder.iterdir():
-        if file.name.split(".")[0] in segments and not crc_matches(file):
+    files = _segment_files(folder)
+    if not seal["open"] and seal["digest"] != _digest(folder, files):
+        raise DamagedError(f"{_META} or the end of a file does not match its checksum")
+    for file in files:
+        if not crc_matches(file):
             raise DamagedError(f"{file.name} does not match its checksum")
 
 
@@ -79,10 +76,30 @@ def crc_matches(file: Path) -> bool:
     return bool(zlib.crc32(memoryview(data)[:end]) == expected)
 
 
+def _segment_files(folder: Path) -> list[Path]:
+    """The files of all segments that `meta.json` names, sorted."""
+    try:
+        segments = json.loads((folder / _META).read_bytes())["segments"]
+        names = {str(segment["segment_id"]).replace("-", "") for segment in segments}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError(f"{_META} cannot be read: {error}") from error
+    return sorted(file for file in folder.iterdir() if file.name.split(".")[0] in names)
+
+
+def _digest(folder: Path, files: Sequence[Path]) -> str:
+    """Over `meta.json` and the footers, which no CRC covers."""
+    digest = hashlib.sha256((folder / _META).read_bytes())
+    for file in files:
+        with file.open("rb") as data:
+            data.seek(max(0, file.stat().st_size - _TAIL))
+            digest.update(file.name.encode() + data.read())
+    return digest.hexdigest()
+
+
 def _seal(folder: Path) -> dict[str, object] | None:
     try:
         seal = json.loads((folder / SEAL).read_text("utf-8"))
-        if seal["check"] != _check(seal["open"], seal["meta"]):
+        if seal["check"] != _check(seal["open"], seal["digest"]):
             raise DamagedError(f"{SEAL} does not match its checksum")
     except FileNotFoundError:
         return None
@@ -92,15 +109,13 @@ def _seal(folder: Path) -> dict[str, object] | None:
 
 
 def _write(folder: Path, *, is_open: bool) -> None:
-    meta = folder / _META
-    digest = _sha256(meta.read_bytes()) if meta.exists() else ""
-    seal = {"open": is_open, "meta": digest, "check": _check(is_open, digest)}
-    write_file(folder / SEAL, json.dumps(seal).encode())
+    digest = ""
+    if not is_open:
+        digest = _digest(folder, _segment_files(folder))
+    seal = {"open": is_open, "digest": digest, "check": _check(is_open, digest)}
+    # If the power fails before it reaches the disk, it does not fit, and the index is built anew.
+    write_file(folder / SEAL, json.dumps(seal).encode(), sync=False)
 
 
 def _check(is_open: object, digest: object) -> str:
-    return _sha256(f"{is_open} {digest}".encode())
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(f"{is_open} {digest}".encode()).hexdigest()
