@@ -6,7 +6,6 @@ cases by the best sentences of each, grouped; a question over all cases by one s
 case that speaks of it. Every sentence is verbatim and cites exactly itself.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,12 +14,6 @@ from rag.config import AnswerConfig
 from rag.evidence import Evidence
 from rag.select import Candidate, marks
 from rag.types import Cancel, Citation, Delta, Draft, Sentence, Table
-
-_QUOTED = re.compile(r"[“\"《]([^”\"》]{1,40})[”\"》]")
-_ABOUT = re.compile(
-    r"哪些?|案例|城市|地方|地区|所有|全部|各个?|提到过?|涉及到?|关于|用到|使用|采用|出现|包含|讲到?|"
-    r"说到|里面?|中|过|与|跟|和|或者?|以及|有关|相关|企业$"
-)
 
 
 @dataclass(slots=True)
@@ -170,12 +163,11 @@ class ExtractiveAnswerer:
     def _across(self, evidence: Evidence) -> Draft | None:
         """One sentence of every case that speaks of the topic, and how many cases do."""
         best = evidence.candidates[0]
-        literal = _literal_topic(evidence)
         chosen: dict[tuple[int, int | None], Candidate] = {}
         for candidate in evidence.candidates:
             chunk = candidate.hit.chunk
             near = candidate.score >= best.score * self.config.across_within
-            if literal in candidate.text if literal else near:
+            if evidence.literal in candidate.text if evidence.literal else near:
                 chosen.setdefault((chunk.document_id, chunk.case), candidate)
         if not chosen:
             return None
@@ -209,16 +201,6 @@ class ExtractiveAnswerer:
 def enumerates(text: str) -> bool:
     """Whether a sentence lists names: three parts between 、 or two titles."""
     return text.count("、") >= 2 or text.count("《") >= 2
-
-
-def _literal_topic(evidence: Evidence) -> str:
-    """What a case must hold word for word: a quoted word, or the topic if some sentence has it."""
-    quoted = _QUOTED.search(evidence.question)
-    if quoted:
-        return quoted[1]
-    words = _ABOUT.sub(" ", evidence.intent.topic).split()
-    present = [w for w in words if any(w in c.text for c in evidence.candidates)]
-    return max(present, key=len, default="") if len(present) == len(words) else ""
 
 
 def _compared(evidence: Evidence) -> dict[str, list[Candidate]]:

@@ -69,6 +69,7 @@ _MEASURES = re.compile(
     rf"(?:哪|什么|啥|何|几[个项条种大]|which|what)[^,。?]{{0,10}}{_MEASURE_NOUN}|"
     rf"{_MEASURE_NOUN}[^,。?]{{0,4}}(?:有|包括|是|分别|$)|做了(?:什么|啥|哪些)"
 )
+_SPEAKS = re.compile(r"提到|涉及|关于|用到|使用|采用|出现|包含|讲到|说到|谈到")
 _SPECIFIC = re.compile(r"《[^》]{2,60}》|第[一二三四五六七八九十百\d]{1,5}[条款章]")
 _SUFFIX = re.compile(r"(?:自治区|自治州|省|市|县|区)$")
 _FILLER = re.compile(
@@ -150,7 +151,7 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
         cases=cases,
         mentions=(*mentioned_places(question, named), *_SPECIFIC.findall(question)),
         measures=bool(_MEASURES.search(question)),
-        topic=topic(question),
+        topic=topic(_SPEAKS.sub(" ", _ACROSS.sub(" ", question)) if kind == "across" else question),
     )
 
 

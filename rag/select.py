@@ -244,7 +244,10 @@ def marks(intent: Intent, question: str, text: str) -> tuple[tuple[int, int], ..
 
 def _place_fits(asked: Asked, hit: Hit) -> float:
     text = asked.scope(hit)
-    return -1.0 if any(place not in text for place in asked.intent.mentions) else 0.0
+    absent = [name for name in asked.intent.mentions if name not in text]
+    if asked.intent.kind in ("compare", "across"):  # each case answers for one of the places
+        return -1.0 if absent and len(absent) == len(asked.intent.mentions) else 0.0
+    return -1.0 if absent else 0.0
 
 
 def _year_fits(intent: Intent, hit: Hit) -> float:

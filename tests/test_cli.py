@@ -1,0 +1,191 @@
+"""The command line as scripts use it: real processes, exit codes, JSON on stdout only."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+QUESTION = "深圳有多少台ATM机支持外卡取现?"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+def zhengwen(home, *arguments, check=0):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("ZHENGWEN_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "ui.cli", "--home", str(home), *map(str, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment,
+        timeout=300,
+    )
+    assert done.returncode == check, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def rows(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom ui.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(sorted(m for m in sys.modules if m in "
+        "('torch', 'numpy', 'gradio', 'transformers', 'faiss', 'tantivy')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_asking_and_searching_never_import_torch(home) -> None:
+    code = (
+        "import sys\nfrom ui.cli import main\n"
+        f"main(['--home', {str(home)!r}, 'ask', {QUESTION!r}, '--json'])\n"
+        "print([m for m in ('torch', 'transformers', 'sentence_transformers', 'gradio')"
+        " if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_search_prints_its_contract(home) -> None:
+    found = json.loads(zhengwen(home, "search", QUESTION, "-k", 3, "--json").stdout)
+    assert found["question"] == QUESTION
+    assert [hit["rank"] for hit in found["hits"]] == [1, 2, 3]
+    assert set(found["hits"][0]) == {
+        "rank", "score", "document", "case", "case_title", "section", "chunk_id", "start", "end",
+        "text",
+    }  # fmt: skip
+    assert found["hits"][0]["case"] == 10
+
+
+def test_ask_prints_its_contract(home) -> None:
+    found = json.loads(zhengwen(home, "ask", QUESTION, "--json").stdout)
+    assert {
+        "question",
+        "answer",
+        "refused",
+        "sentences",
+        "citations",
+        "answerer",
+        "seconds",
+    } <= set(found)
+    assert found["refused"] is False
+    citation = found["citations"][0]
+    assert {
+        "n",
+        "document",
+        "case",
+        "case_title",
+        "section",
+        "chunk_id",
+        "start",
+        "end",
+        "quote",
+    } <= (set(citation))
+    assert "4357台" in citation["quote"]
+    assert found["sentences"][0]["citations"] == [1]
+
+
+def test_a_batch_goes_on_after_a_bad_row_and_keeps_the_order(home, tmp_path) -> None:
+    file = tmp_path / "batch.jsonl"
+    lines = [
+        json.dumps({"id": "a", "question": QUESTION}),
+        "{not json",
+        json.dumps({"id": "c"}),
+        json.dumps({"id": "d", "question": "???"}),
+        json.dumps({"id": "e", "question": "那金额呢?", "history": ["外籍来华人员消费了多少笔?"]}),
+    ]
+    file.write_text("\n".join(lines), "utf-8")
+    answers = rows(zhengwen(home, "ask", "--batch", file, "--json").stdout)
+    assert [row["id"] for row in answers] == ["a", 2, "c", "d", "e"]
+    assert ["error" in row for row in answers] == [False, True, True, True, False]
+    hits = rows(zhengwen(home, "search", "--batch", file, "-k", 2, "--json").stdout)
+    assert [row["id"] for row in hits] == ["a", 2, "c", "d", "e"]
+    assert len(hits[0]["hits"]) == 2
+
+
+def test_documents_can_be_added_listed_searched_and_removed(home, tmp_path) -> None:
+    file = tmp_path / "通知.txt"
+    file.write_text("关于食堂用餐的通知\n一、时间\n午餐供应时间为十一点半至十三点。\n", "utf-8")
+    report = json.loads(zhengwen(home, "add", file, "--json").stdout)
+    number = report["added"][0]
+    assert json.loads(zhengwen(home, "add", file, "--json").stdout)["unchanged"] == [number]
+    listed = json.loads(zhengwen(home, "list", "--json").stdout)["documents"]
+    assert number in [d["id"] for d in listed]
+    found = json.loads(zhengwen(home, "search", "午餐几点供应", "--json").stdout)["hits"]
+    assert "十一点半" in found[0]["text"]
+    assert found[0]["case"] is None
+    zhengwen(home, "remove", number)
+    found = json.loads(zhengwen(home, "search", "午餐几点供应", "--json").stdout)["hits"]
+    assert all("十一点半" not in hit["text"] for hit in found)
+
+
+def test_a_missing_file_is_reported_and_the_rest_is_added(home, tmp_path) -> None:
+    good = tmp_path / "好.txt"
+    good.write_text("值班电话每天更新一次。", "utf-8")
+    done = zhengwen(home, "add", tmp_path / "没有.txt", good)
+    assert "没有.txt" in done.stderr
+    assert "新增 1" in done.stdout
+    zhengwen(home, "add", tmp_path / "没有.txt", check=1)
+
+
+def test_check_and_rebuild_find_everything_in_order(home) -> None:
+    zhengwen(home, "rebuild")
+    report = json.loads(zhengwen(home, "check", "--json").stdout)
+    assert report["problems"] == []
+
+
+def test_wrong_usage_exits_with_two(home) -> None:
+    zhengwen(home, "ask", check=2)
+    zhengwen(home, "frobnicate", check=2)
+    zhengwen(home, "search", "问", "-k", "0", check=2)
+
+
+def test_failures_are_one_line_with_a_mend(home, tmp_path) -> None:
+    assert zhengwen(home, "ask", "??", check=1).stderr.startswith("question: ")
+    assert "list" in zhengwen(home, "remove", 999, check=1).stderr
+    missing = zhengwen(home, "--model", str(tmp_path / "no"), "ask", QUESTION, check=1)
+    assert missing.stderr.startswith("model: ")
+    file = tmp_path / "file"
+    file.write_text("", "utf-8")
+    assert zhengwen(file, "ask", QUESTION, check=1).stderr.startswith("store: ")
+    (home / "config.toml").write_text('answerer = "gpt"', "utf-8")
+    assert "answerer" in zhengwen(home, "ask", QUESTION, check=1).stderr
+    (home / "config.toml").unlink()
+
+
+def test_eval_prints_a_table_and_writes_a_report(home, tmp_path) -> None:
+    report = tmp_path / "report.html"
+    done = zhengwen(home, "eval", "--split", "dev", "--limit", 12, "--report", report)
+    assert "hit@5" in done.stdout
+    page = report.read_text("utf-8")
+    assert "<svg" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_eval_retrieval_scores_any_benchmark(home, tmp_path) -> None:
+    passages, queries = tmp_path / "p.jsonl", tmp_path / "q.jsonl"
+    texts = {
+        "p1": "苹果是一种水果。",
+        "p2": "长江是中国最长的河流。",
+        "p3": "数字人民币由央行发行。",
+    }
+    passages.write_text(
+        "\n".join(json.dumps({"id": i, "text": t}) for i, t in texts.items()), "utf-8"
+    )
+    asked = [("q1", "中国最长的河", "p2"), ("q2", "谁发行数字人民币", "p3")]
+    queries.write_text(
+        "\n".join(json.dumps({"id": i, "query": q, "relevant": [r]}) for i, q, r in asked), "utf-8"
+    )
+    arguments = ["eval", "retrieval", "--passages", passages, "--queries", queries, "--json"]
+    found = json.loads(zhengwen(home, *arguments).stdout)
+    assert found["scores"]["Success@1"]["mean"] == 1.0
+    assert found["n_passages"] == 3

@@ -1,0 +1,222 @@
+"""Questions about the 14 cases, from their wording to their answers."""
+
+import threading
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpus.errors import QuestionError
+from rag.assistant import Assistant
+from rag.followup import complete
+from rag.match import common_substring
+from rag.questions import MAX_QUESTION, clean_question, read_intent
+from rag.select import answer_kind, marks
+from rag.types import Answer, Delta, Filters, Stage
+
+PLACES = ["深圳市", "广州市", "广东省", "东莞市"]
+
+
+@pytest.fixture(scope="module")
+def assistant(tmp_path_factory):
+    with Assistant.open(tmp_path_factory.mktemp("home")) as opened:
+        yield opened
+
+
+# -- understanding -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "kind", "wants"),
+    [
+        ("深圳破产快审平均多久结案？", "fact", "number"),
+        ("CA互通平台什么时候上线的", "fact", "date"),
+        ("深圳公平竞争审查有哪些做法？", "list", ""),
+        ("东莞如何推进代办服务", "how", ""),
+        ("哪些案例提到了人工智能", "across", ""),
+        ("广州和深圳的做法有何异同", "compare", ""),
+        ("四个“一”模式分别是什么", "list", ""),
+    ],
+)
+def test_the_kind_of_a_question_is_read_from_its_interrogatives(question, kind, wants) -> None:
+    intent = read_intent(question, PLACES)
+    assert (intent.kind, intent.wants) == (kind, wants)
+
+
+def test_places_are_known_by_their_short_names_and_unknown_ones_are_mentioned() -> None:
+    intent = read_intent("佛山和深圳2021年各有多少件?", PLACES)
+    assert intent.places == ("深圳市",)
+    assert set(intent.mentions) == {"佛山", "深圳"}
+    assert intent.years == ("2021",)
+
+
+@pytest.mark.parametrize("question", ["", "  \n", "？！……", "😀🎉", "\x00\x01"])
+def test_a_question_without_words_is_refused_with_a_mend(question) -> None:
+    with pytest.raises(QuestionError, match="请输入"):
+        clean_question(question)
+
+
+def test_a_question_that_is_too_long_is_refused_with_its_length() -> None:
+    with pytest.raises(QuestionError, match="10000"):
+        clean_question("长" * 10_000)
+    assert len(clean_question("长" * MAX_QUESTION)) == MAX_QUESTION
+
+
+@pytest.mark.parametrize(
+    ("history", "question", "completed"),
+    [
+        (["广州2023年数字人民币缴税多少"], "那深圳呢？", "深圳2023年数字人民币缴税多少"),
+        (["深国仲2024年受理多少案件"], "2023年呢", "深国仲2023年受理多少案件"),
+        (["东莞的代办怎么做"], "它提前了多少天", "东莞的代办怎么做,它提前了多少天"),
+        (["东莞的代办怎么做"], "再详细点", "东莞的代办怎么做"),
+        (["东莞的代办怎么做"], "广东信用修复改革有哪些突破?", "广东信用修复改革有哪些突破?"),
+    ],
+    ids=["place", "year", "pronoun", "format", "new topic"],
+)
+def test_a_follow_up_is_completed_from_the_history(history, question, completed) -> None:
+    assert complete(question, history, PLACES).text == completed
+
+
+def test_another_city_excludes_the_one_asked_about() -> None:
+    found = complete("那另一个市呢?", ["深圳破产快审有哪些做法"], PLACES)
+    assert found.excluded == ("深圳市",)
+    assert "深圳" not in found.text
+
+
+def test_a_number_must_be_of_the_kind_that_is_asked_for() -> None:
+    question = "节省了多少钱?"
+    intent = read_intent(question, PLACES)
+    assert answer_kind(intent, question, "节省4300万美元") == (1.0, 1.0)
+    assert answer_kind(intent, question, "建成厂房34万㎡") == (1.0, -1.0)
+    assert answer_kind(intent, question, "显著提升") == (-1.0, -1.0)
+    text = "共35次,节省4300万美元"
+    assert [text[a:b] for a, b in marks(intent, question, text)] == ["4300万美元"]
+
+
+@given(st.text(max_size=12), st.text(max_size=30))
+def test_the_longest_common_substring_is_one(a, b) -> None:
+    n = common_substring(a, b)
+    assert any(a[i : i + n] in b for i in range(len(a) + 1))
+    assert not any(a[i : i + n + 1] in b for i in range(len(a) - n))
+
+
+# -- answering -----------------------------------------------------------------------------------
+
+
+def test_a_fact_is_answered_by_its_sentence_with_the_number_marked(assistant) -> None:
+    answer = assistant.ask("深圳有多少台ATM机支持外卡取现?")
+    assert not answer.refused
+    assert answer.citations[0].case == 10
+    sentence = answer.sentences[0]
+    assert "4357台" in [sentence.text[a:b] for a, b in sentence.marks]
+
+
+def test_a_list_is_complete_and_in_order(assistant) -> None:
+    answer = assistant.ask("广东信用修复四个“一”模式分别是什么?")
+    assert [s.text[:2] for s in answer.sentences] == ["一是", "二是", "三是", "四是"]
+    assert {c.case for c in answer.citations} == {6}
+
+
+def test_a_question_over_all_cases_names_every_case_once(assistant) -> None:
+    answer = assistant.ask("哪些案例提到了元宇宙?")
+    assert [c.case for c in answer.citations] == [2]
+    assert "14 个案例中有 1 个" in answer.note
+
+
+def test_quotes_are_verbatim_for_every_kind_of_question(assistant) -> None:
+    questions = [
+        "深圳有多少台ATM机支持外卡取现?",
+        "深圳公平竞争审查在共治体系上有哪些做法?",
+        "哪些案例提到了港澳?",
+        "东莞和广州在智能客服方面有何不同?",
+        "三地一锁是怎么监管跨境货车的?",
+    ]
+    for question in questions:
+        answer = assistant.ask(question)
+        assert answer.citations, question
+        for citation in (*answer.citations, *answer.nearest):
+            text = assistant.library.document(citation.document_id).text
+            assert text[citation.start : citation.end] == citation.quote
+        numbers = {c.n for c in answer.citations}
+        for sentence in answer.sentences:
+            assert set(sentence.citations) <= numbers
+            assert sentence.text in {c.quote for c in answer.citations}
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["小学入学需要什么条件?", "惠州市有多少家税费争议调解机构?", "今天天气怎么样"],
+    ids=["absent topic", "another city", "small talk"],
+)
+def test_what_the_documents_do_not_say_is_refused_with_the_nearest_passages(
+    assistant, question
+) -> None:
+    answer = assistant.ask(question)
+    assert answer.refused
+    assert answer.answer.startswith("材料中没有找到")
+    assert not answer.citations
+
+
+def test_a_comparison_of_two_places_is_a_table_with_a_column_for_each(assistant) -> None:
+    answer = assistant.ask("东莞和广州在智能客服方面有何不同?")
+    assert answer.table is not None
+    assert len(answer.table.columns) == 2
+    cited = {c.case for c in answer.citations}
+    assert {2, 7} <= cited
+
+
+def test_a_stream_tells_its_stages_then_the_text_then_the_answer(assistant) -> None:
+    events = list(assistant.stream("CA互通平台什么时候上线的?"))
+    assert [e.name for e in events if isinstance(e, Stage)] == [
+        "complete",
+        "retrieve",
+        "rank",
+        "generate",
+        "verify",
+    ]
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    streamed = "".join(e.text for e in events if isinstance(e, Delta))
+    assert all(s.text in streamed for s in answer.sentences)
+
+
+def test_a_stopped_stream_still_ends_with_an_answer(assistant) -> None:
+    cancel = threading.Event()
+    cancel.set()
+    *_, answer = assistant.stream("CA互通平台什么时候上线的?", cancel=cancel)
+    assert isinstance(answer, Answer)
+
+
+def test_filters_keep_everything_else_out(assistant) -> None:
+    hits = assistant.search("有哪些创新做法", filters=Filters(cases=(7,)))
+    assert hits
+    assert {h.chunk.case for h in hits} == {7}
+    hits = assistant.search("有哪些创新做法", filters=Filters(places=("广州市",)))
+    assert {h.chunk.place for h in hits} == {"广州市"}
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+def test_every_mode_of_search_ranks_from_one_with_falling_scores(assistant, mode) -> None:
+    hits = assistant.search("破产管理人怎么指定", top_k=5, mode=mode)
+    assert [h.rank for h in hits] == [1, 2, 3, 4, 5]
+    assert all(a.score >= b.score for a, b in pairwise(hits))
+    assert 3 in [h.chunk.case for h in hits]
+
+
+def test_traditional_characters_find_the_simplified_text(assistant) -> None:
+    simplified = assistant.search("数字人民币缴税", top_k=3)
+    traditional = assistant.search("數字人民幣繳稅", top_k=3)
+    assert [h.chunk.id for h in simplified] == [h.chunk.id for h in traditional]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=60))
+def test_any_question_gets_an_answer_or_a_clear_refusal(assistant, question) -> None:
+    try:
+        answer = assistant.ask(question)
+    except QuestionError as error:
+        assert error.zh
+        assert error.en
+        return
+    assert answer.refused != bool(answer.citations)
