@@ -98,6 +98,9 @@ class FakeStore:
     def delete_conversation(self, conversation: int) -> None:
         del self.talks[conversation]
 
+    def rated_messages(self) -> list[SimpleNamespace]:
+        return [m for m in self.kept.values() if m.rating]
+
     def rate(self, message: int, rating: str) -> None:
         self.kept[message].rating = rating
 

@@ -340,6 +340,20 @@ def test_cases_are_filtered_read_and_asked_about(visit):
     assert page.is_visible("#question")
 
 
+def test_evaluation_runs_with_progress_and_shows_its_charts(visit):
+    page = visit()
+    page.click("[data-view=evaluate]")
+    page.click("[data-do=evaluate]")
+    page.wait_for_selector(".run progress")
+    page.click("[data-do=stop-evaluation]")
+    page.wait_for_selector("[data-do=evaluate]:enabled")
+    page.select_option("select[name=split]", "dev")
+    page.click("[data-do=evaluate]")
+    page.wait_for_selector(".report svg", timeout=180_000)
+    assert "总体" in page.inner_text(".report")
+    shot(page, "evaluation")
+
+
 def test_markup_in_questions_and_names_is_never_run(visit):
     page = visit()
     turn = ask(page, EVIL)

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from html import unescape
 
 import pytest
@@ -23,10 +24,10 @@ from ui.cases import (
 from ui.conversations import Talk, answer_from_json, answer_to_json, render_list, title_of
 from ui.documents import Row, render_documents, render_preview, uploaded_file
 from ui.endpoints import Endpoints
-from ui.evaluate import render_progress
+from ui.evaluate import render_comparison, render_progress, render_ratings
 from ui.service import Runs, Service, explain, wait_turn
 from ui.shell import VIEWS, render_indexing, render_shell, render_welcome
-from ui.text import _TEXT, CAUSES, EXAMPLES, keys, numeral, say
+from ui.text import _TEXT, CAUSES, EXAMPLES, keys, local_time, numeral, say
 
 EVIL = "<img src=x onerror=alert(1)>"
 
@@ -73,7 +74,18 @@ def test_every_text_is_used_by_the_page():
 
     ui = Path("ui")
     code = "".join(p.read_text("utf-8") for p in [*ui.glob("*.py"), *ui.glob("static/*.js")])
-    prefixes = ("view_", "kind_", "stage_", "cause_", "status_", "col_", "field_", "replaced")
+    prefixes = (
+        "view_",
+        "kind_",
+        "stage_",
+        "cause_",
+        "status_",
+        "col_",
+        "field_",
+        "split_",
+        "metric_",
+        "replaced",
+    )
     unused = [
         k
         for k in keys()
@@ -377,8 +389,42 @@ def test_explain_uses_the_language_of_the_page():
 
 
 def test_evaluation_progress_has_numbers():
-    assert "3 / 12" in render_progress("", 3, 12, "zh")
-    assert 'value="25"' in render_progress("", 3, 12, "zh")
+    assert "3 / 12" in render_progress(3, 12, "zh")
+    assert 'value="25"' in render_progress(3, 12, "zh")
+
+
+def test_ratings_are_counted_by_cause():
+    html = render_ratings(["good", "遗漏", "遗漏"], "zh")
+    assert re.findall(r"<b>(\d+)</b><span>(.*?)</span>", html) == [("1", "回答有用"), ("2", "遗漏")]
+    assert render_ratings([], "zh") == ""
+
+
+def test_runs_are_compared_with_the_run_before_of_the_same_split():
+    from eval.runner import Row, Run
+
+    def run(date, split, must):
+        row = Row(
+            "q", "fact", EVIL, (), EVIL, True, (), (), "", (), (), 1.0, False, False, {"must": must}
+        )
+        return Run(date, split, "m", "extractive", (row,))
+
+    runs = [run("2026-11-24T08:00:00+00:00", "test", 0.75), run("2026-11-23", "dev", 0.1)]
+    assert render_comparison(runs, "zh") == ""
+    html = render_comparison([*runs, run("2026-11-22", "test", 0.5)], "zh")
+    assert "0.750<small>+0.250</small>" in html
+    assert html.count("<tr>") == 3
+
+
+def test_times_of_the_store_are_shown_in_local_time(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        assert local_time("2026-11-24 23:30:00") == "2026-11-25 07:30"
+        assert local_time("2026-11-24T23:30:00+00:00") == "2026-11-25 07:30"
+        assert local_time("") == ""
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.types import Answer, Citation, Sentence, Stage, Support, Table
 from ui.markup import escape, icon_button
-from ui.text import Lang, say
+from ui.text import Lang, local_time, say
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
@@ -26,7 +26,7 @@ class Talk:
 
     id: int
     title: str
-    updated: str  # ISO date or time
+    updated: str  # ISO date or time, local
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,9 @@ class Conversations:
 
     def talks(self, query: str = "") -> list[Talk]:
         """Conversations whose title or messages hold `query`, newest first."""
-        return [Talk(c.id, c.title, c.updated) for c in self._store.conversations(query)]
+        return [
+            Talk(c.id, c.title, local_time(c.updated)) for c in self._store.conversations(query)
+        ]
 
     def messages(self, conversation: int) -> list[Message]:
         """The messages of a conversation, oldest first."""
@@ -81,6 +83,10 @@ class Conversations:
     def rate(self, message: int, *, good: bool, cause: str = "") -> None:
         """Keep a rating."""
         self._store.rate(message, "good" if good else cause)
+
+    def ratings(self) -> list[str]:
+        """Every rating that was given: "good" or a cause."""
+        return [message.rating for message in self._store.rated_messages()]
 
 
 def title_of(question: str) -> str:

@@ -11,7 +11,7 @@ from corpus.types import Chunk, Document, Metadata
 from ui.chat import case_name
 from ui.markup import escape, icon, icon_button
 from ui.source import render_outline
-from ui.text import Lang, say
+from ui.text import Lang, local_time, say
 
 if TYPE_CHECKING:
     from corpus.store import DocumentInfo, State
@@ -79,7 +79,7 @@ def render_preview(document: Document, chunks: Sequence[Chunk], lang: Lang) -> s
 def rows_of(library: "Library") -> list[Row]:
     """The library's documents as rows of the table."""
     return [
-        Row(d.id, d.name, d.title, _about(d), d.size, d.n_chunks, d.added)
+        Row(d.id, d.name, d.title, _about(d), d.size, d.n_chunks, local_time(d.added))
         for d in reversed(library.documents())
     ]
 

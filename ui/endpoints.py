@@ -33,7 +33,7 @@ from ui.documents import (
     state_of,
     uploaded_file,
 )
-from ui.evaluate import Evaluation
+from ui.evaluate import Evaluation, render_ratings
 from ui.service import Service, explain
 from ui.shell import render_indexing, render_problem, render_welcome
 from ui.source import render_missing, render_source
@@ -242,10 +242,14 @@ class Endpoints:
         return self.documents(payload, lang)
 
     def evaluation(self, payload: Payload, lang: Lang) -> Payload:
-        """Begin the evaluation or say how far it has come."""
+        """Begin or stop the evaluation, or say how far it has come."""
+        assistant = self._service.assistant
         if payload.get("begin"):
-            self._evaluation.begin(self._service.assistant)
-        return self._evaluation.show(lang)
+            self._evaluation.begin(assistant, str(payload.get("split") or ""))
+        if payload.get("stop"):
+            self._evaluation.stop()
+        shown = self._evaluation.show(assistant.library.home, lang)
+        return {**shown, "ratings": render_ratings(self._talks().ratings(), lang)}
 
     def export(self, message: int, kind: str, lang: str) -> tuple[str, str, bytes]:
         """`(file name, media type, bytes)` of an answer as a document."""

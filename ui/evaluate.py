@@ -1,38 +1,55 @@
-"""The evaluation in, its tab out: it runs beside everything else and reports progress."""
+"""The evaluation in, its tab out: it runs beside everything else and reports progress.
+
+Runs are kept in the home folder, so that the last one shows again and later ones compare with it.
+"""
 
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from corpus.errors import UserError
 from ui.markup import escape
-from ui.service import explain
-from ui.text import Lang, say
+from ui.service import Progress, explain
+from ui.text import CAUSES, Lang, local_time, say
 
 if TYPE_CHECKING:
+    from eval.runner import Run
     from rag.assistant import Assistant
+
+FOLDER = "evaluations"  # in the home folder
+COMPARED = 8  # the last runs are compared
+SPLITS = ("test", "dev", "all")
+_COLUMNS = ("Success@5", "must", "precision", "recall", "verbatim")
 
 
 class Evaluation:
-    """At most one running evaluation, and the last result."""
+    """At most one running evaluation, and the results of the last ones."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running = False
-        self._progress = ("", 0, 0)
+        self._stopping = threading.Event()
+        self._progress = (0, 0)
         self._failure: BaseException | None = None
-        self._html = ""
+        self._shown: dict[tuple[str, ...], str] = {}  # markup by the files it was made of
 
-    def begin(self, assistant: "Assistant") -> None:
+    def begin(self, assistant: "Assistant", split: str) -> None:
         """Run it in a thread of its own; does nothing while one runs."""
         with self._lock:
             if self._running:
                 return
-            self._running, self._failure, self._progress = True, None, ("", 0, 0)
-        threading.Thread(
-            target=self._run, args=(assistant,), name="evaluation", daemon=True
-        ).start()
+            self._running, self._failure, self._progress = True, None, (0, 0)
+            self._stopping.clear()
+        arguments = (assistant, split if split in SPLITS else "test")
+        threading.Thread(target=self._run, args=arguments, name="evaluation", daemon=True).start()
 
-    def show(self, lang: Lang) -> dict[str, object]:
-        """Progress and, once there is one, the result."""
+    def stop(self) -> None:
+        """Give the running evaluation up."""
+        self._stopping.set()
+
+    def show(self, home: Path, lang: Lang) -> dict[str, object]:
+        """Progress and, once there is one, the last result beside those before it."""
         with self._lock:
             running, failure, progress = self._running, self._failure, self._progress
         note = ""
@@ -40,34 +57,108 @@ class Evaluation:
             note = render_progress(*progress, lang)
         elif failure is not None:
             note = f'<p class="warn" role="alert">{escape(explain(failure, lang))}</p>'
-        return {"running": running, "progress": note, "html": self._html}
+        return {"running": running, "progress": note, "html": self._result(home, lang)}
 
-    def report(self, stage: str, done: int, total: int) -> None:
-        """Take note of progress."""
-        with self._lock:
-            self._progress = (stage, done, total)
-
-    def _run(self, assistant: "Assistant") -> None:
-        try:
-            from eval.questions import load_questions
+    def _result(self, home: Path, lang: Lang) -> str:
+        found = sorted((home / FOLDER).glob("*.json"), reverse=True)[:COMPARED]
+        key = (lang, *(file.name for file in found))
+        if found and key not in self._shown:
             from eval.report import html_body
-            from eval.runner import evaluate, save_run
+            from eval.runner import load_run
 
-            run = evaluate(assistant, load_questions(), progress=self.report)
-            save_run(run, assistant.library.home / "runs")
-            self._html = html_body(run)
+            runs = [load_run(file) for file in found]
+            self._shown = {key: render_comparison(runs, lang) + html_body(runs[0])}
+        return self._shown.get(key, "")
+
+    def _run(self, assistant: "Assistant", split: str) -> None:
+        try:
+            _evaluate(assistant, split, self._report)
+        except _Stopped:
+            pass
         except Exception as error:  # noqa: BLE001 - shown in the tab
             self._failure = error
         finally:
             with self._lock:
                 self._running = False
 
+    def _report(self, stage: str, done: int, total: int) -> None:
+        if self._stopping.is_set():
+            raise _Stopped
+        with self._lock:
+            self._progress = (done, total)
 
-def render_progress(stage: str, done: int, total: int, lang: Lang) -> str:
-    """A bar with numbers."""
+
+class _Stopped(Exception):  # noqa: N818 - not an error
+    """The evaluation was given up."""
+
+
+def render_progress(done: int, total: int, lang: Lang) -> str:
+    """A bar with numbers, and a way to give up."""
     label = escape(say("evaluate_running", lang))
     share = f'value="{100 * done / total:.0f}"' if total else ""
+    stop = (
+        '<button type="button" class="link" data-do="stop-evaluation">'
+        f"{escape(say('stop', lang))}</button>"
+    )
     return (
-        f"<p>{label} {escape(stage)} {f'{done} / {total}' if total else ''}</p>"
+        f"<p>{label} {f'{done} / {total}' if total else ''} {stop}</p>"
         f'<progress max="100" {share} aria-label="{label}"></progress>'
     )
+
+
+def render_comparison(runs: "Sequence[Run]", lang: Lang) -> str:
+    """The last runs as rows, newest first, with the change against the one before it.
+
+    Only runs of the same split are compared; nothing is shown for a single run.
+    """
+    runs = [run for run in runs if run.split == runs[0].split]
+    if len(runs) < 2:
+        return ""
+    head = "".join(
+        f'<th scope="col" class="num">{escape(say("metric_" + name.replace("@", ""), lang))}</th>'
+        for name in _COLUMNS
+    )
+    rows = []
+    for run, before in zip(runs, [*runs[1:], None], strict=True):
+        cells = "".join(_cell(run, before, name) for name in _COLUMNS)
+        when = escape(local_time(run.date))
+        rows.append(
+            f'<tr><th scope="row">{when}</th><td class="num">{len(run.rows)}</td>{cells}</tr>'
+        )
+    title = escape(say("evaluate_compared", lang))
+    number = escape(say("evaluate_questions", lang))
+    return (
+        f'<h2>{title}</h2><div class="scroll" tabindex="0"><table class="runs"><thead><tr><td></td>'
+        f'<th scope="col" class="num">{number}</th>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def render_ratings(ratings: Sequence[str], lang: Lang) -> str:
+    """How often answers were rated good, and how often each cause was named."""
+    names = [("good", say("good", lang))]
+    names += [(cause, say("cause_" + cause, lang)) for cause in CAUSES]
+    counts = [(name, ratings.count(key)) for key, name in names]
+    if not any(n for _, n in counts):
+        return ""
+    items = "".join(f"<div><b>{n}</b><span>{escape(name)}</span></div>" for name, n in counts if n)
+    return f'<h2>{escape(say("ratings_title", lang))}</h2><div class="facts">{items}</div>'
+
+
+def _cell(run: "Run", before: "Run | None", name: str) -> str:
+    value = run.mean(name).mean
+    change = ""
+    if before is not None and abs(difference := value - before.mean(name).mean) >= 0.0005:
+        change = f"<small>{difference:+.3f}</small>"
+    return f'<td class="num">{value:.3f}{change}</td>'
+
+
+def _evaluate(assistant: "Assistant", split: str, report: Progress) -> None:
+    try:
+        from eval.questions import load_questions
+        from eval.runner import evaluate, save_run
+    except ImportError as error:
+        zh, en = say("evaluate_missing", "zh"), say("evaluate_missing", "en")
+        raise UserError(zh, en) from error
+    run = evaluate(assistant, load_questions(None, split), split=split, progress=report)
+    save_run(run, assistant.library.home / FOLDER)

@@ -3,6 +3,7 @@
 It holds no data; lists, answers and sources are put into it by `ui/static/app.js`.
 """
 
+from ui.evaluate import SPLITS
 from ui.markup import escape, icon, icon_button
 from ui.text import EXAMPLES, Lang, say
 
@@ -138,13 +139,20 @@ def _documents(lang: Lang, max_file_mb: int) -> str:
 
 
 def _evaluate(lang: Lang) -> str:
+    splits = "".join(
+        f'<option value="{split}">{escape(say("split_" + split, lang))}</option>'
+        for split in SPLITS
+    )
     return (
         '<section class="view evaluate" data-name="evaluate"><div class="sheet">'
         f'<div class="title"><h1>{escape(say("evaluate_title", lang))}</h1>'
         f"<p>{escape(say('evaluate_hint', lang))}</p></div>"
-        f'<p><button type="button" class="primary" data-do="evaluate">'
+        f'<p class="acts"><select name="split" aria-label="{escape(say("evaluate_split", lang))}">'
+        f"{splits}</select>"
+        f'<button type="button" class="primary" data-do="evaluate">'
         f"{escape(say('evaluate_run', lang))}</button></p>"
         '<div class="run" role="status" aria-live="polite"></div>'
-        f'<div class="result"><p class="empty">{escape(say("evaluate_empty", lang))}</p></div>'
-        "</div></section>"
+        '<div class="ratings result"></div>'
+        f'<div class="scores result"><p class="empty">{escape(say("evaluate_empty", lang))}</p>'
+        "</div></div></section>"
     )

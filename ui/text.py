@@ -3,6 +3,7 @@
 Chinese is the language of the product; English is a full second, never a mixture.
 """
 
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 Lang = Literal["zh", "en"]
@@ -268,7 +269,18 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
         "The evaluation part is not installed; install the complete package.",
     ),
     "evaluate_empty": ("还没有评测结果", "No results yet"),
-    "evaluate_report": ("评测报告", "Report"),
+    "ratings_title": ("收到的评价", "Ratings"),
+    "evaluate_compared": ("与以往比较", "Compared with earlier runs"),
+    "evaluate_questions": ("题数", "Questions"),
+    "evaluate_split": ("题目", "Questions"),
+    "split_test": ("测试题", "Test questions"),
+    "split_dev": ("开发题", "Development questions"),
+    "split_all": ("全部题目", "All questions"),
+    "metric_Success5": ("前五命中", "Hit@5"),
+    "metric_must": ("要点齐全", "Facts stated"),
+    "metric_precision": ("引用准确", "Citation precision"),
+    "metric_recall": ("引用完整", "Citation recall"),
+    "metric_verbatim": ("逐字一致", "Verbatim"),
 }
 
 
@@ -292,6 +304,17 @@ def keys() -> tuple[str, ...]:
 def as_lang(value: object) -> Lang:
     """`en` for "en", Chinese for anything else."""
     return "en" if value == "en" else "zh"
+
+
+def local_time(utc: str) -> str:
+    """`2026-11-24 23:30` in the zone of this machine for an ISO time of the store, which is UTC."""
+    try:
+        time = datetime.fromisoformat(utc)
+    except ValueError:
+        return utc
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return time.astimezone().isoformat(" ", "minutes")[:16]
 
 
 def numeral(n: int) -> str:

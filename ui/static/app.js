@@ -119,6 +119,7 @@
     preview: (b) => readInto("documents", "preview", { document: Number(b.dataset.document) }),
     "remove-document": removeDocument,
     evaluate: () => followEvaluation(true),
+    "stop-evaluation": () => call("evaluation", { stop: true }),
   };
 
   function onClick(event) {

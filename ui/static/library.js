@@ -175,15 +175,19 @@
   async function followEvaluation(begin = false) {
     if (following) return;
     following = true;
-    let page = await call("evaluation", { begin });
+    const split = $("select[name=split]").value;
+    let page = await call("evaluation", { begin, split });
+    $("[data-do=evaluate]").disabled = Boolean(page?.running);
     while (page) {
       $(".run").innerHTML = page.progress;
-      if (page.html) $(".result").innerHTML = page.html;
+      $(".ratings").innerHTML = page.ratings;
+      if (page.html) $(".scores").innerHTML = page.html;
       if (!page.running) break;
       await pause(POLL_MS);
       page = await call("evaluation", { begin: false });
     }
     following = false;
+    $("[data-do=evaluate]").disabled = false;
   }
 
   Object.assign(z, { loadCases, findCase, readInto, askCase, markScope });
