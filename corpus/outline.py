@@ -100,6 +100,16 @@ def chinese_number(numeral: str) -> int:
     return total + digit
 
 
+def chinese_numeral(number: int) -> str:
+    """14 → `十四`, 20 → `二十`; larger than 99 as digits."""
+    tens, ones = divmod(number, 10)
+    if not 0 < number < 100:
+        return str(number)
+    digits = " 一二三四五六七八九"
+    head = "" if not tens else ("十" if tens == 1 else f"{digits[tens]}十")
+    return head + (digits[ones] if ones else "")
+
+
 def case_place(title: str, text: str) -> str:
     """The place a case is about: `广东省` for `广东省:…`, or for `广东…` if `text` has 广东省.
 

@@ -9,6 +9,7 @@ case that speaks of it. Every sentence is verbatim and cites exactly itself.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from corpus.outline import chinese_numeral
 from corpus.types import Chunk
 from rag.config import AnswerConfig
 from rag.evidence import Evidence
@@ -69,7 +70,9 @@ class _Writer:
 
 def case_name(chunk: Chunk) -> str:
     """What a group of sentences is headed by: the case, else the document."""
-    return f"案例{chunk.case} {chunk.case_title}" if chunk.case else f"《{chunk.document}》"
+    if chunk.case:
+        return f"案例{chinese_numeral(chunk.case)} {chunk.case_title}"
+    return f"《{chunk.document}》"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,5 +230,6 @@ def _lead(citations: Sequence[Citation], title: str = "") -> str:
     if len(places) != 1:
         return ""
     document, case, case_title = places.pop()
-    name = f"案例{case}《{case_title}》" if case else f"《{document}》"
-    return f"{name}“{title}”:" if title else f"{name}:"
+    name = f"案例{chinese_numeral(case)}《{case_title}》" if case else f"《{document}》"
+    below = f" · {title}" if title and title != case_title else ""
+    return f"{name}{below}："

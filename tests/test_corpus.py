@@ -1,6 +1,7 @@
 """Sentences, outline and chunks: of the 14 cases, of other documents, of any text."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from corpus.builtin import builtin_document
 from corpus.chunks import split_chunks
-from corpus.outline import case_place, chinese_number, leaves, parse_outline, path
+from corpus.outline import case_place, chinese_number, chinese_numeral, leaves, parse_outline, path
 from corpus.sentences import MAX_SENTENCE, clause_spans, sentence_spans
 from corpus.types import Document, Node
 
@@ -157,6 +158,11 @@ def test_chinese_numbers() -> None:
     assert [chinese_number(n) for n in numerals] == [1, 10, 14, 20, 99, 120, 7]
 
 
+@pytest.mark.parametrize("number", range(1, 100))
+def test_numerals_are_read_back(number: int) -> None:
+    assert chinese_number(chinese_numeral(number)) == number
+
+
 def test_place_of_a_case() -> None:
     assert case_place("广州市:建设智慧税务", "") == "广州市"
     assert case_place("广东建立机制", "近年来广东省建立") == "广东省"
@@ -204,7 +210,7 @@ def test_any_text_is_tiled_by_its_leaves_and_kept_by_its_chunks(lines, newline) 
     for chunk in chunks:
         assert chunk.text == text[chunk.start : chunk.end]
         assert chunk.case == cases[chunk.node]
-    assert all(a.end <= b.start for a, b in zip(chunks, chunks[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(chunks))
     content = {"item", "paragraph", "row", "preface"}
     for node in tiles:
         if node.kind in content:
