@@ -231,6 +231,18 @@ def test_excerpt_is_copied_with_its_reference(visit):
     assert re.match(r"“.*528.*”（《.*》案例二·", text, re.DOTALL)
 
 
+def test_answer_is_exported_with_its_sources(visit):
+    page = visit()
+    turn = ask(page, FACT)
+    turn.locator(".acts > details summary").click()
+    with page.expect_download() as started:
+        turn.locator("a[download]", has_text="Markdown").click()
+    text = Path(started.value.path()).read_text("utf-8")
+    assert started.value.suggested_filename.endswith(".md")
+    assert "528" in text
+    assert "本内容由人工智能辅助生成" in text
+
+
 def test_keyboard_sends_breaks_lines_and_stops(visit):
     page = visit()
     page.focus("#question")

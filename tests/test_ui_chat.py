@@ -64,7 +64,7 @@ class Tags(HTMLParser):
 
 
 def test_sentence_shows_answering_words_citation_and_verdict(document):
-    html = render_turn(answer("几个？", [cite(document, QUOTE, 1, "528人")]), "zh", message=7)
+    html = render_turn(answer("几个？", [cite(document, QUOTE, 1, "528人")]), "zh", kept=(1, 7))
     assert "<b>528人</b>" in html
     assert re.search(r'<button[^>]*class="cite" data-do="cite" data-c="0"[^>]*>1</button>', html)
     assert "已核验" in html
@@ -162,7 +162,7 @@ def test_every_kind_of_text_is_escaped(document, lang):
         table=Table((EVIL,), (EVIL,), (((0,),),)),
     )
     for html in (
-        render_turn(built, lang, message=1, warning=EVIL),
+        render_turn(built, lang, kept=(1, 1), warning=EVIL),
         render_turn(replace(built, refused=True), lang),
         render_live(EVIL, lang, text=EVIL, notice=EVIL, stages=(Stage("rank", 1),)),
         render_failed(EVIL, lang, EVIL, text=EVIL),
@@ -216,8 +216,8 @@ def test_copied_answer_ends_with_sources_and_the_label(document):
 
 def test_message_that_was_not_kept_cannot_be_rated(document):
     built = answer("q", [cite(document, QUOTE, 1)])
-    assert 'data-do="rate"' not in render_turn(built, "zh", message=0, warning="磁盘已满")
-    assert 'data-do="rate"' in render_turn(built, "zh", message=3)
+    assert 'data-do="rate"' not in render_turn(built, "zh", warning="磁盘已满")
+    assert 'data-do="rate"' in render_turn(built, "zh", kept=(2, 3))
 
 
 def test_rating_offers_five_causes_and_shows_what_was_said():

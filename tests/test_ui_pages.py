@@ -75,6 +75,7 @@ def test_every_text_is_used_by_the_page():
     ui = Path("ui")
     code = "".join(p.read_text("utf-8") for p in [*ui.glob("*.py"), *ui.glob("static/*.js")])
     prefixes = (
+        "export_",
         "view_",
         "kind_",
         "stage_",

@@ -20,7 +20,7 @@ from ui.documents import MAX_FILE_MB
 from ui.endpoints import Endpoints
 from ui.service import Opener, Service
 from ui.shell import render_shell
-from ui.text import keys, say
+from ui.text import as_lang, keys, say
 
 if TYPE_CHECKING:
     import uvicorn
@@ -137,11 +137,13 @@ def build(service: Service, *, host: str = "127.0.0.1") -> "FastAPI":
     def page_script() -> Response:
         return Response(script, media_type="text/javascript; charset=utf-8")
 
-    @app.get("/export/{message}.{kind}")
-    def export(message: int, kind: str, lang: str = "zh") -> Response:
-        name, media_type, data = endpoints.export(message, kind, lang)
-        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-        return Response(data, media_type=media_type, headers=headers)
+    @app.get("/export/{conversation}/{message}.{kind}")
+    def export(conversation: int, message: int, kind: str, lang: str = "zh") -> Response:
+        found = endpoints.export(conversation, message, kind, as_lang(lang))
+        if found is None:
+            return Response(status_code=404)
+        headers = {"Content-Disposition": found.disposition}
+        return Response(found.data, media_type=found.media_type, headers=headers)
 
     gr.mount_gradio_app(
         app,

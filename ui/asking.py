@@ -107,7 +107,7 @@ def _keep(
         conversation, message = talks.add(asked.conversation, answer)
     except Exception as error:  # noqa: BLE001 - a full disk must not cost the answer
         warning = say("unsaved", asked.lang, reason=explain(error, asked.lang))
-    html = render_turn(answer, asked.lang, message=message, warning=warning)
+    html = render_turn(answer, asked.lang, kept=(conversation, message), warning=warning)
     more = extras(conversation) if message else {}
     return {"run": asked.run, "html": html, "done": True, "conversation": conversation, **more}
 

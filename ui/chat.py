@@ -13,16 +13,24 @@ from rag.types import Answer, Citation, Sentence, Stage
 from ui.markup import escape, icon, icon_button, marked
 from ui.text import CAUSES, Lang, numeral, say
 
+EXPORTS = ("md",)  # kinds of files that `ui.export` writes
+
 
 def render_turn(
-    answer: Answer, lang: Lang, *, message: int = 0, rating: str = "", warning: str = ""
+    answer: Answer,
+    lang: Lang,
+    *,
+    kept: tuple[int, int] = (0, 0),
+    rating: str = "",
+    warning: str = "",
 ) -> str:
     """A question and its answer.
 
     Parameters
     ----------
-    message
-        The number under which the answer is kept; 0 = it could not be saved, so no rating.
+    kept
+        The numbers of the conversation and the message under which the answer is kept; zeros if
+        it could not be saved: it can then be neither rated nor exported.
     rating
         "" or "good" or one of `CAUSES`.
     warning
@@ -34,7 +42,7 @@ def render_turn(
     warnings = "".join(f'<p class="warn">{escape(w)}</p>' for w in (answer.notice, warning) if w)
     note = f'<p class="note">{icon("info")}<span>{escape(answer.note)}</span></p>'
     return (
-        f'<article class="turn{" refused" if answer.refused else ""}" data-message="{message}" '
+        f'<article class="turn{" refused" if answer.refused else ""}" data-message="{kept[1]}" '
         f'data-citations="{payload}" '
         f'data-question="{escape(answer.question)}">'
         f"{render_question(answer.question)}"
@@ -43,7 +51,7 @@ def render_turn(
         f"{note if answer.note else ''}"
         f"{_sources(answer, lang)}"
         f"{warnings}"
-        f"{_footer(answer, lang, message, rating)}</div></article>"
+        f"{_footer(answer, lang, kept, rating)}</div></article>"
     )
 
 
@@ -314,14 +322,14 @@ def _short_place(citation: Citation, lang: Lang) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _footer(answer: Answer, lang: Lang, message: int, rating: str) -> str:
-    kept = escape(plain_answer(answer, lang))
+def _footer(answer: Answer, lang: Lang, kept: tuple[int, int], rating: str) -> str:
+    text = escape(plain_answer(answer, lang))
     actions = [
-        icon_button("copy", say("copy_answer", lang), "copy", extra=f'data-text="{kept}"'),
+        icon_button("copy", say("copy_answer", lang), "copy", extra=f'data-text="{text}"'),
         icon_button("retry", say("retry", lang), "retry"),
     ]
-    if message:
-        actions += [_export(message, lang), render_rating(rating, lang)]
+    if kept[1]:
+        actions += [_export(kept, lang), render_rating(rating, lang)]
     how = say("extractive", lang)
     if answer.answerer != "extractive":
         how = say("model", lang, name=answer.answerer.partition(":")[2] or answer.answerer)
@@ -333,10 +341,11 @@ def _footer(answer: Answer, lang: Lang, message: int, rating: str) -> str:
     )
 
 
-def _export(message: int, lang: Lang) -> str:
+def _export(kept: tuple[int, int], lang: Lang) -> str:
     links = "".join(
-        f'<a href="export/{message}.{kind}?lang={lang}" download>{escape(say(key, lang))}</a>'
-        for kind, key in (("docx", "export_docx"), ("md", "export_md"))
+        f'<a href="export/{kept[0]}/{kept[1]}.{kind}?lang={lang}" download>'
+        f"{escape(say('export_' + kind, lang))}</a>"
+        for kind in EXPORTS
     )
     label = escape(say("export", lang))
     return (

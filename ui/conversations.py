@@ -57,6 +57,11 @@ class Conversations:
             for m in self._store.messages(conversation)
         ]
 
+    def answer(self, conversation: int, message: int) -> Answer | None:
+        """One kept answer."""
+        found = (m.answer for m in self.messages(conversation) if m.id == message)
+        return next(found, None)
+
     def questions(self, conversation: int, *, before: int = 0) -> list[str]:
         """The questions asked so far, oldest first; those before a message if it is given."""
         if not conversation:

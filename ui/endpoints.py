@@ -34,6 +34,7 @@ from ui.documents import (
     uploaded_file,
 )
 from ui.evaluate import Evaluation, render_ratings
+from ui.export import Exported, export_answer
 from ui.service import Service, explain
 from ui.shell import render_indexing, render_problem, render_welcome
 from ui.source import render_missing, render_source
@@ -113,7 +114,9 @@ class Endpoints:
         if not messages:
             welcome = render_welcome(lang, examples=bool(self._cards()))
             return {"conversation": 0, "html": welcome}
-        html = "".join(render_turn(m.answer, lang, message=m.id, rating=m.rating) for m in messages)
+        html = "".join(
+            render_turn(m.answer, lang, kept=(wanted, m.id), rating=m.rating) for m in messages
+        )
         return {"conversation": wanted, "html": html}
 
     def rename(self, payload: Payload, lang: Lang) -> Payload:
@@ -251,9 +254,10 @@ class Endpoints:
         shown = self._evaluation.show(assistant.library.home, lang)
         return {**shown, "ratings": render_ratings(self._talks().ratings(), lang)}
 
-    def export(self, message: int, kind: str, lang: str) -> tuple[str, str, bytes]:
-        """`(file name, media type, bytes)` of an answer as a document."""
-        return self._talks().export(message, kind, as_lang(lang))
+    def export(self, conversation: int, message: int, kind: str, lang: Lang) -> Exported | None:
+        """An answer as a file; None if there is none of that number or kind."""
+        answer = self._talks().answer(conversation, message)
+        return None if answer is None else export_answer(answer, kind, lang)
 
     def _report(self, stage: str, done: int, total: int) -> None:
         self._adding_progress = (done, total)
