@@ -66,6 +66,10 @@ class Indexes:
         mark = _mark(view.state)
         if not self._store.knows(mark) or mark.generation <= last.mark.generation:
             return last
+        added = self._store.changes_between(last.mark, mark).added
+        n_wanted = sum(n for _, n in self._store.chunk_ranges(added))
+        if n_wanted != len(self._store.vectors(last.encoder.fingerprint, documents=added)[0]):
+            return last  # already changed again: half of it would be the state after that
         return Snapshot(last.encoder, view, self._vectors_at(last, last.encoder, mark), mark)
 
     def rebuild(self, encoder: Encoder) -> Snapshot:
