@@ -331,6 +331,11 @@ def test_phone_slides_the_source_over_with_a_way_back(visit):
     shot(page, "phone-source")
     page.tap(".pane [data-role=back]")
     assert page.is_hidden(".pane")
+    for _ in range(2):
+        switch = page.locator(".switch").bounding_box()
+        assert switch["x"] + switch["width"] <= 390
+        page.tap(".switch")
+        page.wait_for_selector(".turn")
     for view in ("cases", "documents", "evaluate", "ask"):
         page.tap(f"[data-view={view}]")
         page.wait_for_timeout(200)

@@ -27,7 +27,7 @@ from ui.endpoints import Endpoints
 from ui.evaluate import render_comparison, render_progress, render_ratings
 from ui.service import Runs, Service, explain, wait_turn
 from ui.shell import VIEWS, render_indexing, render_shell, render_welcome
-from ui.text import _TEXT, CAUSES, EXAMPLES, keys, local_time, numeral, say
+from ui.text import _TEXT, CAUSES, EXAMPLES, keys, local_time, say
 
 EVIL = "<img src=x onerror=alert(1)>"
 
@@ -93,14 +93,6 @@ def test_every_text_is_used_by_the_page():
         if not k.startswith(prefixes) and len(re.findall(f"[\"']{k}[\"']", code)) < 2
     ]
     assert unused == []
-
-
-@pytest.mark.parametrize(
-    ("n", "words"),
-    [(1, "一"), (10, "十"), (14, "十四"), (20, "二十"), (99, "九十九"), (100, "100")],
-)
-def test_numerals(n, words):
-    assert numeral(n) == words
 
 
 # Frame

@@ -9,9 +9,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from corpus.outline import chinese_numeral
 from rag.types import Answer, Citation, Sentence, Stage
 from ui.markup import escape, icon, icon_button, marked
-from ui.text import CAUSES, Lang, numeral, say
+from ui.text import CAUSES, Lang, say
 
 EXPORTS = ("md",)  # kinds of files that `ui.export` writes
 
@@ -170,7 +171,7 @@ def case_name(case: int | None, lang: Lang) -> str:
     """案例十四, or Case 14; empty for text outside cases."""
     if case is None:
         return ""
-    return say("case_n", lang, n=numeral(case) if lang == "zh" else case)
+    return say("case_n", lang, n=chinese_numeral(case) if lang == "zh" else case)
 
 
 def plain_answer(answer: Answer, lang: Lang) -> str:

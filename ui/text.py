@@ -315,14 +315,3 @@ def local_time(utc: str) -> str:
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
     return time.astimezone().isoformat(" ", "minutes")[:16]
-
-
-def numeral(n: int) -> str:
-    """14 → 十四, for labels up to 99; larger numbers stay as digits."""
-    if not 0 < n < 100:
-        return str(n)
-    digits = "零一二三四五六七八九"
-    tens, ones = divmod(n, 10)
-    if not tens:
-        return digits[ones]
-    return ("" if tens == 1 else digits[tens]) + "十" + (digits[ones] if ones else "")
