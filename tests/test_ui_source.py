@@ -110,3 +110,6 @@ def test_long_document_is_cut_around_the_excerpt():
     assert len(plain(html)) < 2 * WINDOW + 1000
     assert html.count("此处省略") == 2
     assert '<mark class="hit">第3000段说' in html
+    whole = render_source(document, [citation], 0, "zh", whole=True)
+    assert "此处省略" not in whole
+    assert plain(text) in plain(whole)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from corpus.errors import UserError
@@ -89,12 +89,13 @@ def serve(
         If the port is taken or the assistant cannot be opened.
     """
     listener = _listen(host, port)
+    uploads = TemporaryDirectory(prefix="zhengwen-", ignore_cleanup_errors=True)
     service = Service(opener)
     service.open()
     try:
         import uvicorn
 
-        app = build(service, host=host)
+        app = build(service, Path(uploads.name), host=host)
         if service.failure is not None:
             raise service.failure
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
@@ -108,6 +109,7 @@ def serve(
     finally:
         listener.close()
         service.close()
+        uploads.cleanup()
     if service.failure is not None:
         raise service.failure
 
@@ -117,15 +119,14 @@ def _end(server: "uvicorn.Server") -> None:
     server.should_exit = True
 
 
-def build(service: Service, *, host: str = "127.0.0.1") -> "FastAPI":
-    """The application around `service`, which may still be opening."""
+def build(service: Service, uploads: Path, *, host: str = "127.0.0.1") -> "FastAPI":
+    """The application around `service`, which may still be opening; files go to `uploads` first."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
-    os.environ.setdefault("GRADIO_TEMP_DIR", mkdtemp(prefix="zhengwen-"))
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     import gradio as gr
     from fastapi import FastAPI, Response
     from fastapi.staticfiles import StaticFiles
 
-    uploads = Path(os.environ["GRADIO_TEMP_DIR"])
     endpoints = Endpoints(service, uploads)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     static = Path(str(files("ui") / "static"))

@@ -161,9 +161,8 @@ class Endpoints:
         if state is None:
             return {"html": render_missing(citations, position, lang)}
         document = library.document(wanted)
-        html = render_source(
-            document, citations, position, lang, state=state, nearest=bool(payload.get("nearest"))
-        )
+        look = {name: bool(payload.get(name)) for name in ("nearest", "whole")}
+        html = render_source(document, citations, position, lang, state=state, **look)
         return {"html": html}
 
     def cases(self, payload: Payload, lang: Lang) -> Payload:

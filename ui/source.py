@@ -24,6 +24,7 @@ def render_source(
     *,
     state: State = "current",
     nearest: bool = False,
+    whole: bool = False,
 ) -> str:
     """The pane for `citations[position]`; the other citations of its message are underlined.
 
@@ -35,7 +36,7 @@ def render_source(
     citation = citations[position]
     if document.text[citation.start : citation.end] != citation.quote:
         return render_missing(citations, position, lang, why="quote_unverified", state=state)
-    start, end = scope(document, citation)
+    start, end = scope(document, citation, whole=whole)
     here = [c for c in citations if c.document_id == citation.document_id and c != citation]
     look = "near" if nearest else "hit"
     layers = [
@@ -68,12 +69,12 @@ def render_missing(
     )
 
 
-def scope(document: Document, citation: Citation) -> Span:
+def scope(document: Document, citation: Citation, *, whole: bool = False) -> Span:
     """What to show around a citation: its case, else the document or a window of it."""
     for node in document.outline:
         if node.kind == "case" and node.start <= citation.start < node.end:
             return node.start, node.end
-    if len(document.text) <= 2 * WINDOW:
+    if whole or len(document.text) <= 2 * WINDOW:
         return 0, len(document.text)
     first, last = max(0, citation.start - WINDOW), citation.end + WINDOW
     leaves = [n for n in _leaves(document.outline) if n.end > first and n.start < last]
@@ -116,7 +117,7 @@ def render_text(
     outline = document.outline
     out: list[str] = []
     if start > 0 and not _opens_case(outline, start):
-        out.append(f'<p class="cut">{escape(say("cut", lang, n=start))}</p>')
+        out.append(_cut(start, lang))
     for node in _leaves(outline):
         if node.end <= start or node.start >= end:
             continue
@@ -130,8 +131,16 @@ def render_text(
     if end < len(document.text) and not _opens_case(outline, end):
         left = len(document.text) - end
         if left > 200:  # a trailer is not worth a line
-            out.append(f'<p class="cut">{escape(say("cut", lang, n=left))}</p>')
+            out.append(_cut(left, lang))
     return "".join(out)
+
+
+def _cut(n: int, lang: Lang) -> str:
+    return (
+        f'<p class="cut">{escape(say("cut", lang, n=f"{n:,}"))} '
+        f'<button type="button" class="link" data-do="whole">{escape(say("show_all", lang))}'
+        "</button></p>"
+    )
 
 
 def copied_reference(citation: Citation, lang: Lang) -> str:

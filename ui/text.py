@@ -178,6 +178,7 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
         "This document has been removed; the quote below was kept with the answer.",
     ),
     "cut": ("此处省略 {n} 字", "{n} characters not shown"),
+    "show_all": ("显示全文", "Show all"),
     "page_n": ("第 {n} 页", "page {n}"),
     "case_n": ("案例{n}", "Case {n}"),
     "quote_unverified": (

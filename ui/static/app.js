@@ -104,6 +104,7 @@
     cite: (b) => cite(b.closest(".turn"), Number(b.dataset.c), b),
     previous: () => cite(state.turn, state.position - 1),
     next: () => cite(state.turn, state.position + 1),
+    whole: () => cite(state.turn, state.position, null, true),
     "close-pane": closePane,
     jump,
     copy: (b) => copy(b.dataset.text),

@@ -178,12 +178,12 @@
     if (wide() && other && !getSelection().toString()) cite(turn, 0);
   }
 
-  async function cite(turn, position, opener = null) {
+  async function cite(turn, position, opener = null, whole = false) {
     const citations = citationsOf(turn);
     if (!citations.length) return;
     position = (position + citations.length) % citations.length;
     const nearest = turn.classList.contains("refused");
-    const page = await call("source", { citations, position, nearest });
+    const page = await call("source", { citations, position, nearest, whole });
     if (!page) return;
     Object.assign(state, { turn, position });
     if (opener) state.opener = opener;
