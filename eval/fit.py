@@ -159,7 +159,7 @@ def _candidates(
 ) -> tuple[select.Candidate, ...]:
     intent = read_intent(text, assistant.library.store.places())
     hits = assistant.retriever.search(text, top_k=N_HITS, filters=filters)
-    return gather(text, intent, hits, assistant.library).candidates
+    return gather(text, intent, hits, assistant.library, lambda _q, _f: []).candidates
 
 
 def refusal_rows(assistant: Assistant, questions: Sequence[Question]) -> tuple[Array, Array, Array]:

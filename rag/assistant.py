@@ -15,6 +15,7 @@ from typing import Protocol, Self
 from corpus.errors import ModelError
 from embeddings.encoder import load_encoder
 from rag.config import Config, default_home, load_config
+from rag.english import chinese_keywords, is_english
 from rag.evidence import Evidence, gather
 from rag.extractive import ExtractiveAnswerer
 from rag.followup import complete
@@ -36,6 +37,7 @@ from rag.types import (
 
 N_HITS = 40  # passages that an answer may draw on
 N_HITS_ACROSS = 200  # ... to a question over all cases
+N_HITS_PART = 12  # ... to one part of a comparison
 NOT_FOUND = "材料中没有找到能回答这个问题的内容。"
 N_NEAREST = 3
 
@@ -120,7 +122,12 @@ class Assistant:
             If the question is empty or too long.
         """
         question = clean_question(question)
+        if is_english(question):
+            question = chinese_keywords(question)
         return self.retriever.search(question, top_k=top_k, mode=mode, filters=filters)
+
+    def _search_part(self, question: str, filters: Filters | None) -> list[Hit]:
+        return self.retriever.search(question, top_k=N_HITS_PART, filters=filters)
 
     def ask(
         self, question: str, *, history: Sequence[str] = (), filters: Filters | None = None
@@ -143,8 +150,12 @@ class Assistant:
         question = clean_question(question)
         places = self.library.store.places()
         completed = complete(question, [h for h in history if h.strip()], places)
-        yield watch.stage("complete")
         intent = read_intent(completed.text, places)
+        if is_english(completed.text):
+            # The words are looked for in Chinese; what is asked for was read from the English.
+            completed = replace(completed, text=chinese_keywords(completed.text))
+            intent = replace(intent, topic=completed.text)
+        yield watch.stage("complete")
         hits = self.retriever.search(
             completed.text,
             top_k=N_HITS_ACROSS if intent.kind == "across" else N_HITS,
@@ -152,7 +163,7 @@ class Assistant:
             excluded_places=completed.excluded,
         )
         yield watch.stage("retrieve")
-        evidence = gather(completed.text, intent, hits, self.library)
+        evidence = gather(completed.text, intent, hits, self.library, self._search_part)
         yield watch.stage("rank")
         draft, notice = Draft(refused=True), ""
         answerer: Answerer = self._answerer

@@ -182,46 +182,36 @@ class ExtractiveAnswerer:
         return writer.draft(note=note)
 
     def _compare(self, evidence: Evidence) -> Draft | None:
-        """The best sentences of each place or case that is compared, a table column each."""
-        groups = _compared(evidence)
-        if len(groups) < 2:
+        """The best sentences about each thing that is compared, a table column each."""
+        # A part is searched in its own place or case only, where less proof will do.
+        least = self.config.refuse_below * self.config.part_share
+        sure = [p for p in evidence.parts if p.confidence >= least]
+        if not sure:
             return None
         writer = _Writer(evidence)
-        columns = tuple(groups)
         cells = []
-        for name, found in groups.items():
-            room = max(self.config.max_chars // len(groups), 80)
+        for part in sure:
+            room = self.config.max_chars // len(sure)
+            best = part.candidates[0]
             cell: list[int] = []
-            for candidate in found[:2]:
-                if not cell or len(candidate.text) <= room:
-                    cell.append(writer.add_candidate(candidate, name))
+            for candidate in part.candidates[:4]:
+                near = best.score - candidate.score < self.config.compare_within
+                fits = len(candidate.text) <= room and not candidate.feature("title")
+                if candidate is best or (near and fits and len(cell) < 3):
+                    cell.append(writer.add_candidate(candidate, part.name))
                     room -= len(candidate.text)
             cells.append(tuple(cell))
-        table = Table(columns=columns, rows=("相关内容",), cells=(tuple(cells),))
-        return writer.draft(table=table)
+        missing = "、".join(p.name for p in evidence.parts if p not in sure)
+        note = f"材料中没有找到关于{missing}的相关内容。" if missing else ""
+        if len(sure) < 2:
+            return writer.draft(note=note)
+        columns = tuple(part.name for part in sure)
+        return writer.draft(note=note, table=Table(columns, ("相关内容",), (tuple(cells),)))
 
 
 def enumerates(text: str) -> bool:
     """Whether a sentence lists names: three parts between 、 or two titles."""
     return text.count("、") >= 2 or text.count("《") >= 2
-
-
-def _compared(evidence: Evidence) -> dict[str, list[Candidate]]:
-    """Candidates by the place or case they are compared under, best first within each."""
-    intent = evidence.intent
-    groups: dict[str, list[Candidate]] = {}
-    for place in intent.places:
-        groups[place] = [c for c in evidence.candidates if c.hit.chunk.place == place]
-    for case in intent.cases:
-        found = [c for c in evidence.candidates if c.hit.chunk.case == case]
-        if found:
-            groups[case_name(found[0].hit.chunk)] = found
-    if len(groups) < 2:
-        groups = {}
-        for candidate in evidence.candidates[:12]:
-            groups.setdefault(case_name(candidate.hit.chunk), []).append(candidate)
-        groups = dict(list(groups.items())[:2])
-    return {name: found for name, found in groups.items() if found}
 
 
 def _lead(citations: Sequence[Citation], title: str = "") -> str:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from corpus.errors import QuestionError
-from corpus.outline import chinese_number
+from corpus.outline import chinese_number, chinese_numeral
 
 if TYPE_CHECKING:
     from rjieba import Jieba
@@ -61,6 +61,11 @@ _CASE_REFERENCE = re.compile(
     r"案例\s*([一二三四五六七八九十]+|\d{1,2})|第([一二三四五六七八九十]+|\d{1,2})个案例"
 )
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)\s*年?")
+_SIDES = re.compile(
+    r"^(?:请问|比较一?下?|对比一?下?)?(.{2,25}?)(?:和|与|跟|同|以及)(.{2,25}?)"
+    r"((?:在|的|之间|分别|各自?|有何|有什么|有啥|相比|哪个|都|给|对).*)$"
+)
+_JOINT = re.compile(r"^[和与跟同、,\s]+|(?<=[\s,])[和与跟同、]+|[和与跟同、]+(?=在|的|分别|各|都)")
 _MEASURE_NOUN = (
     r"(?:措施|做法|举措|办法|工作|方面|模式|经验|成效|创新|突破|机制|内容|动作|亮点|任务|特点|好处|"
     r"优势|效果|环节|步骤|事情?|measures|steps)"
@@ -153,6 +158,36 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
         measures=bool(_MEASURES.search(question)),
         topic=topic(_SPEAKS.sub(" ", _ACROSS.sub(" ", question)) if kind == "across" else question),
     )
+
+
+def compared_parts(question: str, intent: Intent) -> dict[str, str]:
+    """The things that a question compares, each with a question about it alone.
+
+    Places are named as the documents call them (and asked about without the other places); cases
+    by number; else the two sides of 和, 与 or 跟 (破产快审和信用修复分别…) are the parts.
+    """
+    if len(intent.places) > 1:
+        shorts = {place: _SUFFIX.sub("", place) for place in intent.places}
+        parts = {}
+        for place in intent.places:
+            own = question
+            for other, short in shorts.items():
+                if other != place:
+                    own = own.replace(other, "").replace(short, "")
+            parts[place] = _clean_joint(own)
+        return parts
+    if len(intent.cases) > 1:
+        rest = _CASE_REFERENCE.sub("", question)
+        return {f"案例{chinese_numeral(case)}": _clean_joint(rest) for case in intent.cases}
+    if found := _SIDES.match(question):
+        left, right, rest = found.groups()
+        return {side: f"{side}{rest}" for side in (left, right)}
+    return {}
+
+
+def _clean_joint(question: str) -> str:
+    """Drop the 和 and 、 that are left where a name was taken out."""
+    return _JOINT.sub("", question)
 
 
 def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, ...]:

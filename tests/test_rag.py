@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from corpus.errors import QuestionError
 from rag.assistant import Assistant
+from rag.english import chinese_keywords, is_english
 from rag.followup import complete
 from rag.match import common_substring
 from rag.questions import MAX_QUESTION, clean_question, read_intent
@@ -220,3 +221,10 @@ def test_any_question_gets_an_answer_or_a_clear_refusal(assistant, question) -> 
         assert error.en
         return
     assert answer.refused != bool(answer.citations)
+
+
+def test_an_english_question_is_looked_up_by_its_chinese_keywords(assistant) -> None:
+    answer = assistant.ask("How many ATMs in Shenzhen accept foreign cards?")
+    assert "4357台" in answer.answer
+    assert not is_english("CA互通平台 online?")
+    assert chinese_keywords("What is the Shenzhen customs clearance platform?") == "深圳 通关 平台"
