@@ -11,6 +11,7 @@ CREATE TABLE documents (
   state TEXT NOT NULL DEFAULT 'current' CHECK (state IN ('current', 'replaced', 'removed')),
   replaced_by INTEGER REFERENCES documents (id));
 CREATE INDEX documents_sha256 ON documents (sha256) WHERE state = 'current';
+CREATE INDEX documents_state ON documents (state, n_chunks);
 CREATE INDEX documents_name ON documents (name);
 CREATE INDEX documents_replaced_by ON documents (replaced_by) WHERE replaced_by IS NOT NULL;
 CREATE TABLE contents (
