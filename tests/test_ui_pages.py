@@ -1,6 +1,7 @@
 """The frame, the cases and documents tabs, the queue, and the functions that the script calls."""
 
 import re
+import socket
 import threading
 import time
 from html import unescape
@@ -10,7 +11,7 @@ from fake_assistant import FakeAssistant, cases_document
 
 from corpus.chunks import split_chunks
 from corpus.errors import CorpusError, StoreError, UserError
-from ui.app import _own_page
+from ui.app import _own_page, serve
 from ui.asking import Asked, answer_question, as_number, scope_filters
 from ui.cases import (
     THEMES,
@@ -438,6 +439,19 @@ def test_times_of_the_store_are_shown_in_local_time(monkeypatch):
 )
 def test_pages_of_other_sites_are_kept_out(method, headers, host, allowed):
     assert _own_page(method, headers, host) is allowed
+
+
+def test_taken_port_is_told_before_anything_is_opened():
+    def opener(progress):
+        raise AssertionError("not reached")
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(UserError, match="--port"):
+            serve(opener, port=taken.getsockname()[1])
+    with pytest.raises(UserError, match="--port"):
+        serve(opener, port=99_999)
 
 
 def test_views_have_tabs():

@@ -5,7 +5,9 @@ functions of `ui.endpoints` that the page's script calls. Our own markup and sty
 """
 
 import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import suppress
@@ -104,6 +106,9 @@ def serve(
             shown = f"[{host}]" if ":" in host else host
             announce(f"http://{shown}:{listener.getsockname()[1]}")
         service.on_failure(lambda: _end(server))
+        # uvicorn raises the signal again when it has ended: a polite kill is to clean up as well.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
     finally:

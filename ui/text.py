@@ -31,7 +31,7 @@ EXAMPLES: Final[tuple[tuple[str, str, str], ...]] = (
     (
         "plain",
         "小公司欠了债还不上，想快点走完破产程序怎么办？",
-        "How can a small firm get through bankruptcy quickly?",
+        "How does Shenzhen speed up bankruptcy cases?",
     ),
     (
         "absent",
