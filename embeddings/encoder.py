@@ -86,19 +86,13 @@ class BagEncoder:
     """The light path of `embeddings.bag.BagOfTerms`: same folder, same vectors, no torch."""
 
     def __init__(self, folder: Path) -> None:
-        from safetensors.numpy import load_file
-
         try:
-            weights = load_file(folder / "model.safetensors")
-            vocabulary = json.loads((folder / "vocabulary.json").read_text("utf-8"))
+            self._table, vocabulary = _read_bag(folder)
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
                 f"模型文件夹 {folder} 已损坏:{error},请重新复制",
-                f"model folder {folder} is damaged",
+                f"model folder {folder} is damaged; copy it again",
             ) from error
-        self._table: FloatArray = weights["table"].astype(np.float32)
-        if "scale" in weights:  # int8 rows with one scale each
-            self._table *= weights["scale"].astype(np.float32)[:, None]
         self._row = {term: row for row, term in enumerate(vocabulary)}
         self.name = folder.name
         self.dim = int(self._table.shape[1])
@@ -119,13 +113,31 @@ class BagEncoder:
         return np.asarray(out / np.maximum(norms, 1e-12), np.float32)
 
 
+def _read_bag(folder: Path) -> tuple[FloatArray, list[str]]:
+    """The table, one row for each term, and the terms; ValueError if they do not fit together."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        weights = load_file(folder / "model.safetensors")
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    vocabulary: list[str] = json.loads((folder / "vocabulary.json").read_text("utf-8"))
+    table: FloatArray = weights["table"].astype(np.float32)
+    if "scale" in weights:  # one byte a number, one scale a row
+        table *= weights["scale"].astype(np.float32)[:, None]
+    if len(table) != len(vocabulary):
+        raise ValueError(f"{len(table)} rows for {len(vocabulary)} terms")
+    return table, vocabulary
+
+
 class TransformerEncoder:
     """Any sentence-transformers model, by folder or hub name; its prompts are honoured."""
 
     def __init__(self, model: str, *, local: bool) -> None:
         self._model = _load_sentence_transformer(model, local=local)
         self.name = model
-        self.dim = int(self._model.get_sentence_embedding_dimension() or 0)
+        self.dim = int(self._model.get_embedding_dimension() or 0)
         self.fingerprint = self._weights_fingerprint(model)
 
     def encode_query(self, texts: Sequence[str]) -> FloatArray:

@@ -18,7 +18,7 @@ TERMS_VERSION = "rjieba-search+chars/1"  # an index built under another version 
 
 CHAR_MARK = "_"  # tells the character 市 from the word 市
 
-_VISIBLE = re.compile(r"\w")
+_VISIBLE = re.compile(r"[^\W_]")  # the underscore is the mark
 _CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ebef]")
 
 
