@@ -56,14 +56,14 @@ class Retriever:
     def candidates(self, question: str, allowed: set[int] | None, n: int = 100) -> Candidates:
         """What each of the two indexes proposes, `n` chunks each."""
         snapshot = self.library.snapshot()
-        query = self.library.encoder.encode_query([question])
+        query = snapshot.encoder.encode_query([question])
         lexical = self._lexical(snapshot, question, n, allowed)
         dense = self._dense(snapshot, query, n, allowed)
         missing = [i for i in lexical if i not in dense]
         if not missing or not query.any():
             return Candidates(lexical, dense, dense)
-        found = self.library.store.vectors_by_id(self.library.encoder.fingerprint, missing)
-        more = {i: float(vector.astype(np.float32) @ query[0]) for i, vector in found.items()}
+        cosines = (snapshot.vectors.vectors(missing) @ query[0]).tolist()
+        more = dict(zip(missing, cosines, strict=True))
         return Candidates(lexical, {**dense, **more}, dense)
 
     def head(self, found: Candidates) -> list[Chunk]:
