@@ -213,6 +213,12 @@ def test_outline_of_the_source_scrolls_to_its_section(visit):
     page = visit()
     ask(page, FACT)
     page.wait_for_selector(".pane mark.hit")
+    assert page.locator(".pane .outline button.here").inner_text().startswith("一、")
+    page.click(".pane .outline summary")
+    page.click("[data-do=new]")
+    page.locator(".list .name").first.click()
+    page.wait_for_selector(".pane mark.hit")
+    assert page.is_hidden(".pane .outline ol")  # folded as it was left
     page.click(".pane .outline summary")
     entry = page.locator(".pane .outline button").last
     at = entry.get_attribute("data-at")

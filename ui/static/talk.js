@@ -3,7 +3,7 @@
   "use strict";
 
   const WATCH_MS = 3000;
-  const { state, $, $$, wide, pause, call, words, toast, confirmed, grow } = z;
+  const { state, $, $$, wide, pause, call, words, toast, confirmed, remembered, grow } = z;
 
   // ---- The list of conversations -------------------------------------------------------------
 
@@ -199,7 +199,19 @@
     if (!wide() && !wasOpen) pane.querySelector("[data-role=back]")?.focus();
   }
 
+  /* Open or folded as it was left; at first open where there is room for it. */
+  function unfold(outline) {
+    const left = remembered("outline");
+    const room = wide() && window.innerHeight >= 800;
+    outline.open = left === null ? room : left === "open";
+    outline.querySelector("summary").addEventListener("click", () => {
+      remembered("outline", outline.open ? "folded" : "open"); // the click is about to change it
+    });
+  }
+
   function settle(pane) {
+    const outline = pane.querySelector(".outline");
+    if (outline) unfold(outline);
     const box = pane.querySelector(".text");
     const hit = box?.querySelector("mark");
     if (!hit) return;
