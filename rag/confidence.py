@@ -27,15 +27,24 @@ FEATURES = (
     "present",  # 1 - the weight of the one word that is farthest from chunk and titles
     "best_soft",  # the best of any candidate: what no sentence has, the documents do not say
     "best_cosine",
+    "agreement",  # share of the five best hits that lie in the same case
 )
 
 
 def features(found: Sequence[Candidate]) -> list[float]:
     """The features of the best candidate, in the order of FEATURES."""
-    values = [found[0].feature(name) for name in FEATURES[:-3]]
+    values = [found[0].feature(name) for name in FEATURES[:-4]]
     present = 1 - found[0].feature("missing")
     best = [max(c.feature(name) for c in found) for name in ("soft_context", "cosine_context")]
-    return [*values, present, *best]
+    return [*values, present, *best, agreement(found)]
+
+
+def agreement(found: Sequence[Candidate]) -> float:
+    """Share of the five best hits that lie in the case (or document) of the best candidate."""
+    places = {c.hit.rank: (c.hit.chunk.document_id, c.hit.chunk.case) for c in found}
+    first = (found[0].hit.chunk.document_id, found[0].hit.chunk.case)
+    top = [places[rank] for rank in sorted(places)[:5]]
+    return sum(place == first for place in top) / 5
 
 
 def confidence(found: Sequence[Candidate]) -> float:

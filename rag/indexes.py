@@ -43,10 +43,7 @@ class Indexes:
         self._store = store
         self._folder = home / "vectors"
         self._exact_up_to = exact_up_to
-        try:
-            self.lexical = LexicalIndex.open(home / "lexical")
-        except (OSError, ValueError, RuntimeError) as error:
-            raise _failed(home / "lexical", error) from error
+        self.lexical = _opened(home / "lexical")
 
     def start(self, encoder: Encoder) -> Snapshot:
         """The first snapshot: both indexes up to the store's last change."""
@@ -62,7 +59,10 @@ class Indexes:
 
     def follow(self, last: Snapshot) -> Snapshot:
         """What another process has completed meanwhile; needs no lock, as it changes nothing."""
-        view = self.lexical.reload()
+        try:
+            view = self.lexical.reload()
+        except (OSError, ValueError, RuntimeError):
+            return last  # damaged in use; whoever holds the lock next mends it
         mark = _mark(view.state)
         if not self._store.knows(mark) or mark.generation <= last.mark.generation:
             return last
@@ -75,6 +75,7 @@ class Indexes:
     def rebuild(self, encoder: Encoder) -> Snapshot:
         """Build both indexes anew from the store, while the last snapshot goes on serving."""
         mark = self._store.mark()
+        self.lexical = _opened(self.lexical.folder)
         view = self._apply((), self._store_entries(self._current()), mark, anew=True)
         for file in self._folder.glob("vectors.*"):
             file.unlink(missing_ok=True)
@@ -83,7 +84,11 @@ class Indexes:
     # -- words ------------------------------------------------------------------------------
 
     def _lexical_at(self, mark: Mark, fresh: Fresh) -> LexicalView:
-        view = self.lexical.reload()
+        try:
+            view = self.lexical.reload()
+        except (OSError, ValueError, RuntimeError):
+            self.lexical = _opened(self.lexical.folder)  # damaged in use: this sets it aside
+            view = self.lexical.view
         since = _mark(view.state)
         if since == mark:
             return view
@@ -198,6 +203,13 @@ def encode_missing(
 def index_text(chunk: Chunk) -> str:
     """What is encoded of a chunk: the titles above it count."""
     return f"{chunk.heading} {chunk.text}"
+
+
+def _opened(folder: Path) -> LexicalIndex:
+    try:
+        return LexicalIndex.open(folder)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _failed(folder, error) from error
 
 
 def _mark(state: State) -> Mark:

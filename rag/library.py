@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from corpus.builtin import builtin_document
@@ -23,7 +24,7 @@ from corpus.database import unusable
 from corpus.errors import StoreError
 from corpus.store import FILE_NAME, START, DocumentInfo, NewDocument, Store, Stored
 from corpus.types import Chunk, Document, Metadata
-from embeddings.encoder import BagEncoder, Encoder, load_encoder
+from embeddings.encoder import BagEncoder, Encoder, FloatArray, load_encoder
 from embeddings.index import EXACT_UP_TO
 from embeddings.words import WordVectors
 from rag.health import CheckReport, examine
@@ -36,6 +37,7 @@ Progress = Callable[[str, int, int], None]
 
 BATCH_CHARS = 400_000  # text that is encoded and committed at a time
 LOCK_S = 120.0  # how long a writer waits for another process
+_ENCODED_AT_ONCE = 512  # chunks between two looks at the cancel button
 _FOLLOW_S = 0.0  # how long a question waits for another process's change
 
 _LOG = logging.getLogger(__name__)
@@ -149,7 +151,7 @@ class Library:
         """Add files, folders (recursively) or `(name, bytes)` pairs; bad ones are reported.
 
         The same content is not added twice; another content under a known name becomes its new
-        version. What has been committed when `cancelled` becomes true stays.
+        version. What has been committed when `cancelled` becomes true stays, nothing is added then.
         """
         failed: list[Failure] = []
         stored: list[Stored] = []
@@ -167,9 +169,9 @@ class Library:
                     continue
                 batch.append(document)
                 if sum(len(d.text) for d in batch) >= BATCH_CHARS:
-                    stored += self._commit(batch)
+                    stored += self._commit(batch, progress, cancelled)
                     batch = []
-        stored += self._commit(batch)
+        stored += self._commit(batch, progress, cancelled)
         if progress and files:
             progress("读取", len(files), len(files))
         ids = {
@@ -260,13 +262,26 @@ class Library:
     def _examined(self) -> CheckReport:
         return examine(self.home, self.store, self._snapshot)
 
-    def _commit(self, batch: Sequence[Document]) -> list[Stored]:
+    def _commit(
+        self,
+        batch: Sequence[Document],
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> list[Stored]:
         """Split, encode and store documents, and bring the indexes up to them."""
-        if not batch:
-            return []
         encoder = self.encoder
         split = [split_chunks(document) for document in batch]
-        rows = encoder.encode_document([index_text(c) for chunks in split for c in chunks])
+        texts = [index_text(chunk) for chunks in split for chunk in chunks]
+        rows: FloatArray = np.zeros((len(texts), encoder.dim), np.float32)
+        for at in range(0, len(texts), _ENCODED_AT_ONCE):
+            if cancelled():
+                return []
+            if progress and len(texts) > _ENCODED_AT_ONCE:
+                progress("编码", at, len(texts))
+            part = slice(at, at + _ENCODED_AT_ONCE)
+            rows[part] = encoder.encode_document(texts[part])
+        if not batch or cancelled():
+            return []
         news, at = [], 0
         for document, chunks in zip(batch, split, strict=True):
             news.append(NewDocument(document, chunks, rows[at : at + len(chunks)]))

@@ -25,6 +25,8 @@ FEATURES = (
     "dense_uncovered",  # dense × how much of the question no candidate covers
     "lexical_covered",  # lexical × how much of it the best candidate covers
     "soft_uncovered",  # soft × how much of it no candidate covers
+    "group_dense",  # mean of the three best cosines in the same case (or document)
+    "group_lexical",  # the same of the relative BM25
     "length",  # log of the characters: short chunks cover less by chance
 )
 
@@ -69,10 +71,21 @@ def features(
             cosine * (1 - covered),
             relative * covered,
             soft * (1 - covered),
+            group_mean(chunks, cosine),
+            group_mean(chunks, relative),
             np.log([len(text) + 1 for text in texts]) / 10,
         ],
         axis=1,
     )
+
+
+def group_mean(chunks: list[Chunk], values: Array, best: int = 3) -> Array:
+    """For every chunk the mean of the `best` highest values in its case, or document."""
+    groups: dict[tuple[int, int | None], list[float]] = {}
+    for chunk, value in zip(chunks, values.tolist(), strict=True):
+        groups.setdefault((chunk.document_id, chunk.case), []).append(value)
+    means = {key: float(np.mean(sorted(own)[-best:])) for key, own in groups.items()}
+    return np.array([means[(c.document_id, c.case)] for c in chunks])
 
 
 def scores(rows: Array, model: RerankWeights) -> Array:
