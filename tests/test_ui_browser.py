@@ -437,6 +437,23 @@ def test_bad_and_hostile_files_are_told_and_harmless(visit, tmp_path):
     )
 
 
+def test_file_is_previewed_before_it_is_added(visit, tmp_path):
+    page = visit()
+    page.click("[data-view=documents]")
+    page.check("[data-on=peek]")
+    for name in ("甲.txt", "乙.txt"):
+        (tmp_path / name).write_text(f"{name}\n\n一、白鲸计划\n\n{name}中的内容。", "utf-8")
+    page.set_input_files("[data-on=files]", [tmp_path / "甲.txt", tmp_path / "乙.txt"])
+    page.wait_for_selector(".documents .reader :text('甲.txt中的内容')")
+    page.click("[data-do=decide][data-answer=discard]")
+    page.wait_for_selector(".documents .reader :text('乙.txt中的内容')")
+    page.click("[data-do=decide][data-answer=add]")
+    page.wait_for_selector(".uploads .state:has-text('已添加')")
+    names = page.locator(".documents .docname").all_inner_texts()
+    assert [n for n in names if "甲" in n or "乙" in n] == [n for n in names if "乙" in n] != []
+    assert page.locator(".uploads .state:has-text('已取消')").count() == 1
+
+
 def test_document_is_added_previewed_described_asked_and_removed(visit, tmp_path):
     page = visit()
     page.click("[data-view=documents]")

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from corpus.chunks import split_chunks
 from corpus.errors import CorpusError
 from corpus.types import Chunk, Document, Metadata
+from rag.intake import Failure, File, read_file
 from ui.chat import case_name
 from ui.markup import escape, icon, icon_button
 from ui.source import render_outline
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _REASON = re.compile(r"\w+: (?P<zh>.*?) \((?P<en>.*)\)", re.DOTALL)
 _DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
+_LANGS: tuple[Lang, ...] = ("zh", "en")
 FIELDS = ("title", "place", "date", "department", "theme")  # of `Metadata`
 MAX_FILE_MB = 100  # of one uploaded file
 PREVIEW_CHUNKS = 400  # shown of one document; an office document has about 50
@@ -59,11 +62,19 @@ def render_documents(rows: Sequence[Row], lang: Lang) -> str:
     )
 
 
-def render_preview(document: Document, chunks: Sequence[Chunk], lang: Lang) -> str:
-    """The outline and the chunks of a document, in order."""
+def render_preview(
+    document: Document, chunks: Sequence[Chunk], lang: Lang, *, more: int | None = None
+) -> str:
+    """The outline and the chunks of a document, in order.
+
+    `more` is given for a file that is not added yet: how many further documents it holds. It is
+    then asked whether to add it.
+    """
     shown = "".join(_chunk(i, chunk, lang) for i, chunk in enumerate(chunks[:PREVIEW_CHUNKS], 1))
     left = len(chunks) - PREVIEW_CHUNKS
-    more = f'<p class="cut">+ {escape(say("preview_chunks", lang, n=left))}</p>' if left > 0 else ""
+    rest = f'<p class="cut">+ {escape(say("preview_chunks", lang, n=left))}</p>' if left > 0 else ""
+    form = _form(document, lang) if more is None else ""
+    foot = "" if more is None else _decision(more, lang)
     return (
         f'<header class="panehead"><div class="row">'
         f"{icon_button('back', say('back', lang), 'close-reader', extra='data-role=back')}"
@@ -71,8 +82,8 @@ def render_preview(document: Document, chunks: Sequence[Chunk], lang: Lang) -> s
         f"{escape(say('preview_chunks', lang, n=len(chunks)))}</span>"
         f"{icon_button('close', say('close', lang), 'close-reader', extra='data-role=close')}</div>"
         f"<h2>{escape(document.title)}</h2></header>"
-        f"{_form(document, lang)}{render_outline(document, 0, len(document.text), lang)}"
-        f'<div class="text" tabindex="0">{shown}{more}</div>'
+        f"{form}{render_outline(document, 0, len(document.text), lang)}"
+        f'<div class="text" tabindex="0">{shown}{rest}</div>{foot}'
     )
 
 
@@ -104,6 +115,25 @@ def add_file(
 ) -> "AddReport":
     """Add one uploaded file, which may be an archive of several."""
     return library.add([(name, path.read_bytes())], progress, cancelled)
+
+
+def peek_file(path: Path, name: str, lang: Lang) -> str:
+    """How an uploaded file would be split, without adding it.
+
+    Raises
+    ------
+    CorpusError
+        If nothing in it can be read.
+    """
+    failed: list[Failure] = []
+    found = list(read_file(File(name, path.read_bytes), failed))
+    if not found:
+        reasons = [failure.reason for failure in failed]
+        zh, en = (
+            " ".join(reason_words(reason, which) for reason in reasons) or name for which in _LANGS
+        )
+        raise CorpusError(zh, en)
+    return render_preview(found[0], split_chunks(found[0]), lang, more=len(found) - 1)
 
 
 def added_words(
@@ -158,6 +188,16 @@ def uploaded_file(path: object, name: object, folder: Path) -> tuple[Path, str]:
     if not inside:
         raise CorpusError(say("upload_refused", "zh"), say("upload_refused", "en"))
     return found, shown
+
+
+def _decision(more: int, lang: Lang) -> str:
+    note = f"<span>{escape(say('peek_more', lang, n=more))}</span>" if more else ""
+    return (
+        '<footer class="panefoot"><button type="button" class="primary" data-do="decide" '
+        f'data-answer="add">{escape(say("peek_add", lang))}</button>'
+        '<button type="button" class="tb" data-do="decide" data-answer="discard">'
+        f"<span>{escape(say('peek_discard', lang))}</span></button>{note}</footer>"
+    )
 
 
 def _form(document: Document, lang: Lang) -> str:

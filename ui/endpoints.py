@@ -26,6 +26,7 @@ from ui.documents import (
     add_file,
     added_words,
     metadata_from,
+    peek_file,
     render_documents,
     render_preview,
     rows_of,
@@ -75,6 +76,8 @@ class Endpoints:
             self.documents,
             self.preview,
             self.describe,
+            self.peek,
+            self.discard,
             self.add,
             self.adding,
             self.cancel,
@@ -214,9 +217,23 @@ class Endpoints:
         self._known_cards.clear()
         return self.documents(payload, lang)
 
+    def peek(self, payload: Payload, lang: Lang) -> Payload:
+        """Show how an uploaded file would be split; it stays until added or discarded."""
+        path, name = self._uploaded(payload)
+        try:
+            return {"html": peek_file(path, name, lang)}
+        except Exception:
+            path.unlink(missing_ok=True)
+            raise
+
+    def discard(self, payload: Payload, lang: Lang) -> Payload:
+        """Delete an uploaded file."""
+        self._uploaded(payload)[0].unlink(missing_ok=True)
+        return {}
+
     def add(self, payload: Payload, lang: Lang) -> Payload:
         """Add one uploaded file; the upload itself is deleted afterwards."""
-        path, name = uploaded_file(payload.get("path"), payload.get("name"), self._uploads)
+        path, name = self._uploaded(payload)
         try:
             with self._adding:
                 self._adding_progress = (0, 0)
@@ -257,6 +274,9 @@ class Endpoints:
         """An answer as a file; None if there is none of that number or kind."""
         answer = self._talks().answer(conversation, message)
         return None if answer is None else export_answer(answer, kind, lang)
+
+    def _uploaded(self, payload: Payload) -> tuple[Path, str]:
+        return uploaded_file(payload.get("path"), payload.get("name"), self._uploads)
 
     def _report(self, stage: str, done: int, total: int) -> None:
         self._adding_progress = (done, total)

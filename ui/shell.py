@@ -130,6 +130,8 @@ def _documents(lang: Lang, max_file_mb: int) -> str:
         f"<u>{escape(say('choose_files', lang))}</u></span>"
         f"<small>{escape(say('formats', lang, mb=max_file_mb))}</small>"
         f'<input type="file" multiple data-on="files" data-mb="{max_file_mb}"></label>'
+        f'<label class="peek"><input type="checkbox" data-on="peek">'
+        f"<span>{escape(say('peek', lang))}</span></label>"
         f'<div class="uploads" role="status" aria-live="polite" '
         f'aria-label="{escape(say("upload_list", lang))}"></div>'
         '<div class="table"></div></div>'

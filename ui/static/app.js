@@ -116,8 +116,12 @@
     "read-case": (b) =>
       readInto("cases", "case", { document: Number(b.dataset.document), case: Number(b.dataset.case) }),
     "ask-case": askCase,
-    "close-reader": (b) => (b.closest(".reader").hidden = true),
-    preview: (b) => readInto("documents", "preview", { document: Number(b.dataset.document) }),
+    "close-reader": (b) => {
+      b.closest(".reader").hidden = true;
+      if (b.closest(".documents")) state.decide?.(false);
+    },
+    decide: (b) => state.decide?.(b.dataset.answer === "add"),
+    preview: (b) => !state.decide && readInto("documents", "preview", { document: Number(b.dataset.document) }),
     "remove-document": removeDocument,
     evaluate: () => followEvaluation(true),
     "stop-evaluation": () => call("evaluation", { stop: true }),
@@ -169,7 +173,7 @@
     else if (root.classList.contains("rail-open")) root.classList.remove("rail-open");
     else {
       const reader = $$(".reader").find((r) => !r.hidden && r.offsetParent);
-      if (reader) reader.hidden = true;
+      if (reader) reader.querySelector("[data-do=close-reader]").click();
       else if (root.dataset.view === "ask") closePane();
     }
   }

@@ -17,7 +17,8 @@ window.zhengwen = {};
     position: 0,
     opener: null, // what to focus again when the pane closes
     cases: { place: "", theme: "", words: "" },
-    files: [],
+    files: [], // waiting to be added
+    decide: null, // takes the answer to whether the previewed file is to be added
   };
 
   const $ = (selector) => z.root.querySelector(selector);

@@ -82,7 +82,8 @@
   function cancelFile(entry) {
     entry.row.querySelector("button").remove();
     if (!state.files.includes(entry)) {
-      call("cancel");
+      if (state.decide) state.decide(false);
+      else call("cancel");
       return;
     }
     state.files = state.files.filter((other) => other !== entry);
@@ -102,6 +103,28 @@
     entry.row.append(Object.assign(document.createElement("p"), { textContent: reason }));
   }
 
+  /* Whether the file is to be added, after its preview was looked at. */
+  async function approved(entry, upload) {
+    const page = await z.gradio.server.page_peek(upload);
+    if (!page || page.error) {
+      settleFile(entry, "upload_failed", page ? page.error : words("offline"));
+      return false;
+    }
+    const reader = $(".documents .reader");
+    reader.innerHTML = page.html;
+    reader.hidden = false;
+    stateOf(entry, words("upload_deciding"));
+    const answer = await new Promise((decided) => (state.decide = decided));
+    state.decide = null;
+    reader.hidden = true;
+    stateOf(entry, words("upload_reading"));
+    if (answer) return true;
+    await call("discard", upload);
+    for (const part of entry.row.querySelectorAll("progress, button")) part.remove();
+    stateOf(entry, words("upload_cancelled"));
+    return false;
+  }
+
   async function sendFiles() {
     state.sending = true;
     while (state.files.length) {
@@ -110,9 +133,11 @@
       entry.row.append(bar);
       stateOf(entry, words("upload_sending"));
       try {
-        const sent = await z.gradio.upload(entry.file);
+        const { path } = await z.gradio.upload(entry.file);
+        const upload = { path, name: entry.file.name, lang: state.lang };
         stateOf(entry, words("upload_reading"));
-        const done = z.gradio.server.page_add({ path: sent.path, name: entry.file.name, lang: state.lang });
+        if ($("[data-on=peek]").checked && !(await approved(entry, upload))) continue;
+        const done = z.gradio.server.page_add(upload);
         await follow(done, bar);
         const page = (await done) || { error: words("offline") };
         bar.remove();
