@@ -1,0 +1,1 @@
+"""The recipe of the built-in model, from open data to a model folder, by one command."""

@@ -1,0 +1,200 @@
+"""The folder of training data in, everything that is trained on as vocabulary rows out.
+
+Reads `train/news.jsonl.xz`, `laws.jsonl.xz`, `question_passage.jsonl.xz` and
+`guangdong_service_items.jsonl.xz`; of the dev sets nothing. What is made of them is kept in a
+cache file, because cutting the texts into terms takes minutes.
+"""
+
+import json
+import logging
+import lzma
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from corpus.errors import CorpusError
+from embeddings.tokens import TERMS_VERSION
+from embeddings.training.rows import Counter, Rows, renumbered
+
+VOCABULARY_SIZE = 62_000  # at 256 dimensions and one byte each, 16 MB
+MIN_COUNT = 4  # rarer terms have no vector worth keeping
+MAX_SENTENCES = 30  # of a news article; the rest is seldom about its title
+STATUTES = "STARD"  # the source whose passages are articles of `laws.jsonl.xz`
+
+_LOG = logging.getLogger(__name__)
+_SENTENCE_END = re.compile(r"(?<=[。！？!?])|\n")
+_MIN_SENTENCE = 8  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """All texts, and which of them belong together.
+
+    `*_first` has, for every document, the number of its first sentence, and one entry more.
+    """
+
+    vocabulary: list[str]
+    counts: npt.NDArray[np.int64]
+    law_titles: Rows  # name of the law and number of the article
+    laws: Rows  # text of the article
+    law_sentences: Rows
+    law_first: npt.NDArray[np.int64]
+    news_sentences: Rows
+    news_first: npt.NDArray[np.int64]
+    item_titles: Rows  # service items
+    item_bodies: Rows
+    questions: Rows  # on encyclopedia passages
+    passages: Rows
+    question_passage: npt.NDArray[np.int64]  # (n_questions,)
+    lay_questions: Rows  # on statutes
+    lay_articles: list[list[int]]  # relevant rows of `laws`
+
+    def articles(self) -> Rows:
+        """Title and text of every article, as they are indexed."""
+        titles, laws = self.law_titles, self.laws
+        parts = [part for i in range(len(laws)) for part in (titles[i], laws[i])]
+        return Rows(np.concatenate(parts), titles.starts + laws.starts)
+
+
+def load_data(data: Path, cache: Path) -> TrainingData:
+    """Read `data`, or `cache` if it was made of the same files."""
+    key = f"{TERMS_VERSION} {VOCABULARY_SIZE} " + " ".join(
+        str(file.stat().st_size) for file in sorted((data / "train").glob("*.xz"))
+    )
+    if cache.is_file():
+        with np.load(cache) as saved:
+            if str(saved["key"]) == key:
+                return _unpacked(saved)
+    made = prepare(data)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(cache, key=np.array(key), **_packed(made))  # type: ignore[arg-type]
+    return made
+
+
+def read_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a JSON Lines file, packed or not.
+
+    Raises
+    ------
+    CorpusError
+        If the file is missing or damaged.
+    """
+    opened = lzma.open if file.suffix == ".xz" else open
+    try:
+        with opened(file, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                yield json.loads(line)
+    except (OSError, ValueError, lzma.LZMAError) as error:
+        raise CorpusError(f"无法读取训练数据 {file}:{error}", f"cannot read {file}") from error
+
+
+def split_sentences(text: str) -> list[str]:
+    """Sentences of at least eight characters."""
+    return [s for s in _SENTENCE_END.split(text) if len(s.strip()) >= _MIN_SENTENCE]
+
+
+def prepare(data: Path) -> TrainingData:
+    """Read and cut all texts."""
+    folder = data / "train"
+    counter = Counter()
+    laws = list(read_rows(folder / "laws.jsonl.xz"))
+    number: dict[str, int] = {}
+    for i, row in enumerate(laws):
+        number.setdefault(f"{row['law']}{row['article']} {row['text']}", i)
+    law_sentences, law_first = _sentences([row["text"] for row in laws], counter)
+    _LOG.info("%d articles of laws", len(laws))
+    news = (row["text"] for row in read_rows(folder / "news.jsonl.xz"))
+    news_sentences, news_first = _sentences(news, counter)
+    _LOG.info("%d news articles", len(news_first) - 1)
+    items = list(read_rows(folder / "guangdong_service_items.jsonl.xz"))
+    pairs, lay = _questions(folder / "question_passage.jsonl.xz", number)
+    passage_row = {text: i for i, text in enumerate(dict.fromkeys(p for _, p in pairs))}
+    texts = {
+        "law_titles": counter.rows(row["law"] + row["article"] for row in laws),
+        "laws": counter.rows(row["text"] for row in laws),
+        "law_sentences": law_sentences,
+        "news_sentences": news_sentences,
+        "item_titles": counter.rows(row["TASK_NAME"] for row in items),
+        "item_bodies": counter.rows(
+            f"{(row.get('accept_standard') or '')[:400]} {row.get('DEPT_NAME') or ''}"
+            for row in items
+        ),
+        "questions": counter.rows(q for q, _ in pairs),
+        "passages": counter.rows(passage_row),
+        "lay_questions": counter.rows(lay),
+    }
+    # Sentences of laws are counted once, in the articles.
+    counted = [rows for name, rows in texts.items() if name != "law_sentences"]
+    vocabulary, counts, new_row = counter.vocabulary(
+        counted, size=VOCABULARY_SIZE, min_count=MIN_COUNT
+    )
+    return TrainingData(
+        vocabulary=vocabulary,
+        counts=counts,
+        law_first=law_first,
+        news_first=news_first,
+        question_passage=np.array([passage_row[p] for _, p in pairs], np.int64),
+        lay_articles=list(lay.values()),
+        **{name: renumbered(rows, new_row) for name, rows in texts.items()},
+    )
+
+
+def _sentences(
+    texts: Iterator[str] | list[str], counter: Counter
+) -> tuple[Rows, npt.NDArray[np.int64]]:
+    first = [0]
+
+    def cut() -> Iterator[str]:
+        for text in texts:
+            found = split_sentences(text)[:MAX_SENTENCES]
+            first.append(first[-1] + len(found))
+            yield from found
+
+    rows = counter.rows(cut())
+    return rows, np.array(first, np.int64)
+
+
+def _questions(
+    file: Path, number: dict[str, int]
+) -> tuple[list[tuple[str, str]], dict[str, list[int]]]:
+    """Question-passage pairs, and lay questions with the rows of their articles."""
+    pairs: list[tuple[str, str]] = []
+    lay: dict[str, list[int]] = {}
+    for row in read_rows(file):
+        if not row["source"].startswith(STATUTES):
+            pairs.append((row["query"], row["passage"]))
+        elif row["passage"] in number:
+            lay.setdefault(row["query"], []).append(number[row["passage"]])
+    return pairs, lay
+
+
+def _packed(data: TrainingData) -> dict[str, npt.NDArray[Any]]:
+    out: dict[str, npt.NDArray[Any]] = {}
+    for name in TrainingData.__dataclass_fields__:
+        value = getattr(data, name)
+        if isinstance(value, Rows):
+            out[f"{name}.flat"], out[f"{name}.starts"] = value.flat, value.starts
+        elif name == "vocabulary":
+            out[name] = np.array(json.dumps(value, ensure_ascii=False))
+        elif name == "lay_articles":
+            out[name] = np.array(json.dumps(value))
+        else:
+            out[name] = value
+    return out
+
+
+def _unpacked(saved: Any) -> TrainingData:  # noqa: ANN401  (numpy has no public type for it)
+    values: dict[str, Any] = {}
+    for name in TrainingData.__dataclass_fields__:
+        if f"{name}.flat" in saved:
+            values[name] = Rows(saved[f"{name}.flat"], saved[f"{name}.starts"])
+        elif name in ("vocabulary", "lay_articles"):
+            values[name] = json.loads(str(saved[name]))
+        else:
+            values[name] = saved[name]
+    return TrainingData(**values)
