@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import tantivy
 
+from corpus.errors import StoreError
 from embeddings.encoder import FloatArray
 from embeddings.seal import SEAL, DamagedError, sealed_commit, verify
 from embeddings.tokens import TERMS_VERSION, terms
@@ -96,7 +97,15 @@ class LexicalView:
         return tantivy.Query.boolean_query(clauses)
 
     def _found(self, query: "tantivy.Query", top_k: int) -> tuple[FloatArray, IntArray]:
-        hits = self._searcher.search(query, top_k, count=False).hits
+        try:
+            hits = self._searcher.search(query, top_k, count=False).hits
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":
+                raise
+            raise StoreError(
+                "词语索引文件在使用中损坏，请运行 zhengwen rebuild",
+                "the lexical index was damaged while in use; run zhengwen rebuild",
+            ) from error
         ids = self._searcher.fast_field_values("chunk", [address for _, address in hits])
         return np.array([score for score, _ in hits], np.float32), np.array(ids, np.int64)
 

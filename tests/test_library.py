@@ -1,4 +1,5 @@
 import threading
+from contextlib import suppress
 
 import pytest
 from fake_encoder import FakeEncoder
@@ -119,19 +120,26 @@ def test_files_and_folders_are_read_and_failures_named(library, tmp_path):
     assert all("(" in f.reason for f in report.failed)
 
 
-def test_adding_can_be_cancelled_and_keeps_what_is_done(library):
+def test_adding_can_be_cancelled_and_keeps_what_is_done(library, monkeypatch):
+    monkeypatch.setattr(rag.library, "BATCH_CHARS", 1)
     seen = []
-
-    def progress(stage, done, total):
-        seen.append(done)
-
     report = library.add(
         [("a.txt", WATER), ("b.txt", LIGHT), ("c.txt", BUS)],
-        progress,
-        lambda: len(seen) >= 2,
+        lambda *step: seen.append(step),
+        lambda: len(seen) >= 3,
     )
     assert len(report.added) == 2
     assert_in_step(library)
+
+
+def test_a_long_document_is_encoded_in_parts_with_progress(library, monkeypatch):
+    monkeypatch.setattr(rag.library, "_ENCODED_AT_ONCE", 2)
+    seen = []
+    library.add([("a.txt", WATER)], lambda *step: seen.append(step))
+    assert [step for step in seen if step[0] == "编码"] == [("编码", 0, 3), ("编码", 2, 3)]
+    assert_in_step(library)
+    cancelled = library.add([("b.txt", BUS * 9)], cancelled=lambda: len(library.documents()) == 1)
+    assert cancelled.added == ()
 
 
 def test_removed_documents_are_gone_from_both_indexes(library):
@@ -277,6 +285,32 @@ def test_rebuilding_mends_damaged_vectors(library, encoder):
     assert any("rebuild" in problem for problem in library.check().problems)
     library.rebuild()
     assert library.check().problems == ()
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole files", "one byte"])
+def test_an_index_that_is_damaged_in_use_can_be_rebuilt(home, library, whole):
+    library.add([("a.txt", WATER)])
+    for file in (home / "lexical").glob("*.idx"):
+        data = bytearray(file.read_bytes())
+        data[: len(data) if whole else 1] = bytes(len(data) if whole else 1)
+        data[0] ^= 255
+        file.write_bytes(data)
+    with suppress(StoreError):  # it may find nothing as well
+        texts(library, "河道水质")
+    # What cannot be read any more is set aside at once; the rest is named.
+    assert whole or any("rebuild" in problem for problem in library.check().problems)
+    library.rebuild()
+    assert texts(library, "河道水质")[0]
+    assert_in_step(library)
+
+
+def test_a_check_looks_at_removed_documents_too(library):
+    [number] = library.add([("a.txt", WATER)]).added
+    library.remove([number])
+    with library.store.writing() as db:
+        db.execute("UPDATE contents SET text = x'67' WHERE document = ?", (number,))
+    library.store.forget()
+    assert any(f"文档 {number} 无法读取" in problem for problem in library.check().problems)
 
 
 def test_a_check_names_chunks_that_lie_outside(library):
