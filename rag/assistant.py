@@ -175,6 +175,7 @@ class Assistant:
                 answerer, notice = self._extractive, error.zh
                 draft = yield from _written(answerer, evidence, cancel)
         yield watch.stage("generate")
+        draft = verbatim(draft, self.library)
         yield watch.stage("verify")
         yield _finished(
             Answer(
@@ -195,6 +196,26 @@ class Assistant:
             ),
             evidence,
         )
+
+
+def verbatim(draft: Draft, library: Library) -> Draft:
+    """Keep the citations whose quote stands in the document, and the sentences that cite them.
+
+    A quote is verbatim, or it is not shown.
+    """
+    kept = {
+        c.n
+        for c in draft.citations
+        if library.document(c.document_id).text[c.start : c.end] == c.quote
+    }
+    if len(kept) == len(draft.citations):
+        return draft
+    lost = [c for c in draft.citations if c.n not in kept]
+    _LOG.error("%d quotes do not stand in their document: %s", len(lost), lost)
+    # A table names sentences by their position, so it goes if any of them does.
+    sentences = tuple(s for s in draft.sentences if set(s.citations) <= kept)
+    citations = tuple(c for c in draft.citations if c.n in kept)
+    return replace(draft, sentences=sentences, citations=citations, table=None)
 
 
 class _Watch:

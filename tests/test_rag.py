@@ -1,6 +1,7 @@
 """Questions about the 14 cases, from their wording to their answers."""
 
 import threading
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import QuestionError
-from rag.assistant import Assistant
+from rag.assistant import Assistant, verbatim
 from rag.english import chinese_keywords, is_english
 from rag.followup import complete
 from rag.match import common_substring
 from rag.questions import MAX_QUESTION, clean_question, read_intent
 from rag.select import answer_kind, marks
-from rag.types import Answer, Delta, Filters, Stage
+from rag.types import Answer, Delta, Draft, Filters, Stage
 
 PLACES = ["深圳市", "广州市", "广东省", "东莞市"]
 
@@ -228,3 +229,12 @@ def test_an_english_question_is_looked_up_by_its_chinese_keywords(assistant) -> 
     assert "4357台" in answer.answer
     assert not is_english("CA互通平台 online?")
     assert chinese_keywords("What is the Shenzhen customs clearance platform?") == "深圳 通关 平台"
+
+
+def test_a_quote_that_does_not_stand_in_its_document_is_not_shown(assistant) -> None:
+    answer = assistant.ask("广东信用修复四个“一”模式分别是什么?")
+    first, *rest = answer.citations
+    draft = Draft(answer.sentences, (replace(first, quote="改动过的引文"), *rest))
+    checked = verbatim(draft, assistant.library)
+    assert checked.citations == tuple(rest)
+    assert checked.sentences == answer.sentences[1:]
