@@ -20,7 +20,7 @@ import tantivy
 
 from corpus.errors import StoreError
 from embeddings.encoder import FloatArray
-from embeddings.seal import SEAL, DamagedError, sealed_commit, verify
+from embeddings.seal import SEAL, DamagedError, remove_leftovers, sealed_commit, verify
 from embeddings.tokens import TERMS_VERSION, terms
 
 _LOG = logging.getLogger(__name__)
@@ -166,6 +166,7 @@ class LexicalIndex:
         A document that is put in again must be named in `removed`. With `anew` everything that
         was there before goes.
         """
+        remove_leftovers(self.folder)
         writer = self._index.writer(_HEAP, 1)
         try:
             if anew:

@@ -11,7 +11,7 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from embeddings.lists import write_file
@@ -58,6 +58,23 @@ def sealed_commit(folder: Path) -> Iterator[None]:
     _write(folder, is_open=True)
     yield
     _write(folder, is_open=False)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the lists of deleted entries that a commit wrote before it was cut off.
+
+    Tantivy counts on from the last commit, arrives at the same file name, and refuses to write.
+    """
+    segments = json.loads((folder / _META).read_bytes())["segments"]
+    valid = {
+        f"{segment['segment_id'].replace('-', '')}.{segment['deletes']['opstamp']}.del"
+        for segment in segments
+        if segment["deletes"]
+    }
+    for file in folder.glob("*.del"):
+        if file.name not in valid:
+            with suppress(OSError):  # in use by a reader, where that matters
+                file.unlink()
 
 
 def crc_matches(file: Path) -> bool:
