@@ -35,7 +35,7 @@ from rag.types import (
     Stage,
 )
 
-N_HITS = 40  # passages that an answer may draw on
+N_HITS = 25  # passages that an answer may draw on
 N_HITS_ACROSS = 200  # ... to a question over all cases
 N_HITS_PART = 12  # ... to one part of a comparison
 NOT_FOUND = "材料中没有找到能回答这个问题的内容。"

@@ -1,6 +1,7 @@
 """A question and texts in, how much of the question each text covers out."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -34,20 +35,20 @@ class Matcher:
         """The weight of all terms: long and rare questions have much."""
         return sum(self._weights.values())
 
-    def coverage(self, text_terms: set[str]) -> float:
+    def coverage(self, text_terms: frozenset[str]) -> float:
         """Weighted share of the question's terms among those of a text, 0 to 1."""
         if not self._weights:
             return 0.0
         return sum(w for t, w in self._weights.items() if t in text_terms) / self.total
 
-    def nearness(self, text_words: Sequence[set[str]]) -> Array:
+    def nearness(self, text_words: Sequence[frozenset[str]]) -> Array:
         """Nearness `(n_texts, n_words)` of the question's words to the words of each text.
 
         The nearness of a question word is its highest cosine with a word of the text, as in
         late-interaction models (Khattab and Zaharia 2020, arXiv:2004.12832).
         """
         out = np.zeros((len(text_words), len(self._wanted)))
-        vocabulary = sorted(set().union(*text_words)) if text_words else []
+        vocabulary = sorted(frozenset().union(*text_words))
         if not self._wanted or not vocabulary:
             return out
         rows = self._vectors.rows(vocabulary)
@@ -89,7 +90,8 @@ def common_substring(a: str, b: str) -> int:
     return best
 
 
-def term_and_word_sets(text: str) -> tuple[set[str], set[str]]:
+@lru_cache(maxsize=2_048)  # passages come up again and again; about 50 MB when full
+def term_and_word_sets(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The terms and, among them, the words of a text."""
-    all_terms = set(terms(text))
-    return all_terms, {t for t in all_terms if not t.startswith(CHAR_MARK)}
+    all_terms = frozenset(terms(text))
+    return all_terms, frozenset(t for t in all_terms if not t.startswith(CHAR_MARK))

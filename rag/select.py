@@ -111,21 +111,27 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
     alone = asked.encoder.encode_document([text for *_, text in found]) @ query
     headed = [f"{hit.chunk.heading} {text}" for hit, _, _, text in found]
     context = asked.encoder.encode_document(headed) @ query
-    wholes = [f"{h.chunk.place} {h.chunk.heading} {h.chunk.text}" for h, *_ in found]
-    sets = [term_and_word_sets(text) for text in [*(text for *_, text in found), *wholes]]
-    nearness = asked.matcher.nearness([words for _, words in sets])
+    # What is told of a chunk holds for all its sentences.
+    row_of = {hit.rank: i for i, hit in enumerate({hit.rank: hit for hit, *_ in found}.values())}
+    hits = list({hit.rank: hit for hit, *_ in found}.values())
+    own = [term_and_word_sets(text) for *_, text in found]
+    wholes = [term_and_word_sets(f"{h.chunk.place} {h.chunk.heading} {h.chunk.text}") for h in hits]
+    nearness = asked.matcher.nearness([words for _, words in (*own, *wholes)])
     soft = asked.matcher.soft_coverage(nearness)
     missing = asked.matcher.missing(nearness[len(found) :])
+    covered = [asked.matcher.coverage(terms) for terms, _ in wholes]
+    places = [_place_fits(asked, hit) for hit in hits]
     rows = []
     for i, (hit, start, _, text) in enumerate(found):
         wanted, unit = answer_kind(asked.intent, asked.question, text)
         last = start + len(text) >= hit.chunk.end
+        chunk = row_of[hit.rank]
         rows.append(
             [
                 hit.score,
                 1 / hit.rank,
-                asked.matcher.coverage(sets[i][0]),
-                asked.matcher.coverage(sets[len(found) + i][0]),
+                asked.matcher.coverage(own[i][0]),
+                covered[chunk],
                 alone[i],
                 context[i],
                 wanted,
@@ -134,9 +140,9 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
                 float(start == hit.chunk.start and len(text) < 40 and not last),
                 math.log(len(text)),
                 soft[i],
-                soft[len(found) + i],
-                _place_fits(asked, hit),
-                missing[i],
+                soft[len(found) + chunk],
+                places[chunk],
+                missing[chunk],
                 _year_fits(asked.intent, hit),
             ]
         )
