@@ -8,6 +8,7 @@ told apart from one whose `meta.json` was changed behind our back.
 
 import hashlib
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from embeddings.lists import write_file
 
 SEAL = "seal.json"
 _META = "meta.json"
+_SEGMENT = re.compile("[0-9a-f]{32}")  # its name without dashes
 _TAIL = 256  # bytes at the end of a file, its footer among them
 _MAGIC = 1337  # the last four bytes of a tantivy file
 
@@ -61,19 +63,21 @@ def sealed_commit(folder: Path) -> Iterator[None]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete the lists of deleted entries that a commit wrote before it was cut off.
+    """Delete the files of a commit that was cut off; whoever calls holds the writer's lock.
 
-    Tantivy counts on from the last commit, arrives at the same file name, and refuses to write.
+    Tantivy counts on from the last commit, arrives at the same name for its list of deleted
+    entries, and refuses to write. Segments that a killed process has left only take up space.
     """
     segments = json.loads((folder / _META).read_bytes())["segments"]
-    valid = {
-        f"{segment['segment_id'].replace('-', '')}.{segment['deletes']['opstamp']}.del"
-        for segment in segments
-        if segment["deletes"]
-    }
-    for file in folder.glob("*.del"):
-        if file.name not in valid:
-            with suppress(OSError):  # in use by a reader, where that matters
+    valid = {segment["segment_id"].replace("-", ""): segment["deletes"] for segment in segments}
+    for file in folder.iterdir():
+        segment, *rest = file.name.split(".")
+        if not _SEGMENT.fullmatch(segment):
+            continue
+        deletes = valid.get(segment)
+        is_list = rest[-1:] == ["del"]
+        if segment not in valid or (is_list and rest[0] != str((deletes or {}).get("opstamp"))):
+            with suppress(OSError):  # mapped by a reader, where that matters
                 file.unlink()
 
 

@@ -155,7 +155,7 @@ def index_files(home):
         file
         for folder in ("lexical", "vectors")
         for file in (home / folder).iterdir()
-        if file.is_file() and not file.name.startswith(".")
+        if file.is_file() and not file.name.endswith(".lock")
     )
 
 

@@ -207,11 +207,13 @@ def test_leftovers_of_a_commit_that_was_cut_off_do_not_stop_the_next(tmp_path, i
     segment = meta["segments"][0]["segment_id"].replace("-", "")
     for opstamp in range(meta["opstamp"], meta["opstamp"] + 20):
         (folder / f"{segment}.{opstamp}.del").write_bytes(b"half")
+    (folder / f"{'0' * 32}.idx").write_bytes(b"half")
     index.apply([2], [], State(5, "t5", 3))
     assert 20 not in found(index, "商事调解中心")
     assert LexicalIndex.open(folder).view.state.generation == 5
     index.apply([3], [], State(6, "t6", 2))
     assert len(list(folder.glob("*.del"))) <= 1
+    assert not list(folder.glob("000*"))
 
 
 def test_one_process_writes_at_a_time(tmp_path, index):
