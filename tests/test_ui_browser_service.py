@@ -1,0 +1,61 @@
+"""What the browser sees of the service: its start, its end, its queue, its headers."""
+
+import urllib.error
+import urllib.request
+
+import pytest
+from page_helpers import FACT, WAIT_MS, serving
+
+pytestmark = pytest.mark.browser
+
+
+def test_responses_carry_the_policy_and_other_sites_are_refused(address):
+    with urllib.request.urlopen(address) as response:
+        assert "default-src 'self'" in response.headers["content-security-policy"]
+        assert response.headers["x-content-type-options"] == "nosniff"
+    for path in ("/openapi.json", "/docs", "/redoc"):
+        assert status(address + path) == 404
+    assert status(address + "/gradio_api/upload", b"x", {"Sec-Fetch-Site": "cross-site"}) == 403
+    assert status(address, None, {"Host": "evil.example"}) == 403
+
+
+def status(url, data=None, headers=None):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers or {})) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_first_start_shows_progress_and_a_dead_service_is_told(browser, tmp_path):
+    with serving(tmp_path, "slow") as (server, at):
+        page = browser.new_page(locale="zh-CN")
+        page.set_default_timeout(WAIT_MS)
+        page.goto(at)
+        page.wait_for_selector("progress[aria-label='首次启动，正在建立索引']")
+        page.wait_for_selector(".welcome")  # opens by itself
+        page.fill("#question", FACT)
+        page.press("#question", "Enter")
+        page.wait_for_selector(".turn.live .progress")
+        server.kill()
+        page.wait_for_selector(".toast.show:has-text('连接中断')")
+        page.wait_for_selector("#zw:not(.running)")
+        page.close()
+
+
+def test_questions_in_line_are_told_how_many_are_ahead(browser, tmp_path):
+    with serving(tmp_path, "slow") as (_, at):
+        pages = [browser.new_page(locale="zh-CN") for _ in range(4)]
+        for page in pages:
+            page.set_default_timeout(WAIT_MS)
+            page.goto(at)
+        for page in pages:
+            page.wait_for_selector(".welcome")
+            page.fill("#question", FACT)
+            page.press("#question", "Enter")
+        pages[-1].wait_for_selector(".progress:has-text('前面还有')")
+        for page in pages:
+            page.keyboard.press("Escape")
+            page.wait_for_selector("text=已停止")
+            page.close()
