@@ -101,8 +101,8 @@ class FakeStore:
     def rated_messages(self) -> list[SimpleNamespace]:
         return [m for m in self.kept.values() if m.rating]
 
-    def rate(self, message: int, rating: str) -> None:
-        self.kept[message].rating = rating
+    def rate(self, message: int, rating: str, note: str = "") -> None:
+        self.kept[message].rating, self.kept[message].note = rating, note
 
     def documents(self, *, all_states: bool = False) -> list[SimpleNamespace]:
         return FakeLibrary().documents()

@@ -206,6 +206,8 @@ def test_ratings_come_back_with_the_conversation(service, call):
         assert (
             f"已记录：{cause}" in call("rate", message=message, verdict="bad", cause=cause)["html"]
         )
+    call("rate", message=message, verdict="bad", cause="其他", note="少了一项")
+    assert service.assistant.library.store.kept[message].note == "少了一项"
     call("rate", message=message, verdict="good")
     assert "已记录：有用" in call("conversation", conversation=last["conversation"])["html"]
 

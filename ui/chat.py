@@ -375,12 +375,13 @@ def render_rating(rating: str, lang: Lang) -> str:
         "rate",
         extra=f'data-verdict="good" aria-pressed="{"true" if rating == "good" else "false"}"',
     )
-    label = escape(say("bad", lang))
+    label, note = escape(say("bad", lang)), escape(say("rate_note", lang))
     pressed = " on" if rating and rating != "good" else ""
     return (
         f'<span class="rating">{good}<details class="menu"><summary class="ib{pressed}" '
         f'title="{label}" aria-label="{label}">{icon("bad")}</summary>'
-        f"<div><p>{escape(say('cause', lang))}</p>{causes}</div></details>"
+        f"<div><p>{escape(say('cause', lang))}</p>{causes}"
+        f'<input maxlength="300" placeholder="{note}" aria-label="{note}"></div></details>'
         f'<span class="said" role="status">{escape(said)}</span></span>'
     )
 

@@ -85,9 +85,9 @@ class Conversations:
         """Delete a conversation with its messages and their ratings."""
         self._store.delete_conversation(conversation)
 
-    def rate(self, message: int, *, good: bool, cause: str = "") -> None:
-        """Keep a rating."""
-        self._store.rate(message, "good" if good else cause)
+    def rate(self, message: int, *, good: bool, cause: str = "", note: str = "") -> None:
+        """Keep a rating, with what the person wrote about it."""
+        self._store.rate(message, "good" if good else cause, note)
 
     def ratings(self) -> list[str]:
         """Every rating that was given: "good" or a cause."""

@@ -148,7 +148,8 @@ class Endpoints:
         good = payload.get("verdict") == "good"
         if not good and cause not in CAUSES:
             raise ValueError(f"rate: unknown cause {cause!r}")
-        self._talks().rate(as_number(payload.get("message")), good=good, cause=cause)
+        message, note = as_number(payload.get("message")), str(payload.get("note") or "")[:300]
+        self._talks().rate(message, good=good, cause=cause, note=note)
         return {"html": render_rating("good" if good else cause, lang)}
 
     def source(self, payload: Payload, lang: Lang) -> Payload:

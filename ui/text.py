@@ -155,6 +155,7 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "rated_good": ("已记录：有用", "Recorded: good"),
     "rated_bad": ("已记录：{cause}", "Recorded: {cause}"),
     "cause": ("问题出在哪里？", "What is wrong?"),
+    "rate_note": ("补充说明（可不填）", "Details (optional)"),
     "cause_引文不符": ("引文不符", "Quote does not match"),
     "cause_数字有误": ("数字有误", "Wrong figure"),
     "cause_应拒未拒": ("应拒未拒", "Should have refused"),

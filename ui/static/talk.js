@@ -264,6 +264,7 @@
       message: Number(turn.dataset.message),
       verdict: button.dataset.verdict,
       cause: button.dataset.cause || "",
+      note: turn.querySelector(".rating input").value,
     });
     if (!page) return;
     turn.querySelector(".rating").outerHTML = page.html;
