@@ -20,7 +20,8 @@ from rag.evidence import Evidence, gather
 from rag.extractive import ExtractiveAnswerer
 from rag.followup import complete
 from rag.library import Library, Progress
-from rag.questions import clean_question, read_intent
+from rag.match import term_and_word_sets
+from rag.questions import Intent, clean_question, read_intent, topic
 from rag.rerank import load_weights
 from rag.retriever import Retriever
 from rag.types import (
@@ -33,11 +34,14 @@ from rag.types import (
     Hit,
     Mode,
     Stage,
+    StageName,
 )
 
 N_HITS = 25  # passages that an answer may draw on
 N_HITS_ACROSS = 200  # ... to a question over all cases
 N_HITS_PART = 12  # ... to one part of a comparison
+SURE = 0.6  # confidence from which a question is taken to stand for itself
+COVERS_FOLLOW_UP = 0.35  # share of a follow-up that its passage must cover
 NOT_FOUND = "材料中没有找到能回答这个问题的内容。"
 N_NEAREST = 3
 
@@ -126,6 +130,38 @@ class Assistant:
             question = chinese_keywords(question)
         return self.retriever.search(question, top_k=top_k, mode=mode, filters=filters)
 
+    def _evidence(
+        self,
+        question: str,
+        filters: Filters | None,
+        watch: "_Watch",
+        excluded: Sequence[str] = (),
+    ) -> Evidence:
+        """What the documents hold about a self-contained question."""
+        intent = read_intent(question, self.library.store.places())
+        if is_english(question):
+            # The words are looked for in Chinese; what is asked for was read from the English.
+            question = chinese_keywords(question)
+            intent = replace(intent, topic=question)
+        hits = self.retriever.search(
+            question,
+            top_k=N_HITS_ACROSS if intent.kind == "across" else N_HITS,
+            filters=narrowed(filters, intent),
+            excluded_places=excluded,
+        )
+        watch.lap("retrieve")
+        evidence = gather(question, intent, hits, self.library, self._search_part)
+        watch.lap("rank")
+        return evidence
+
+    def _speaks_of(self, evidence: Evidence, question: str) -> bool:
+        """Whether the best passage covers the question itself, not only the one before it."""
+        if not evidence.candidates or evidence.confidence < self.config.answers.refuse_below:
+            return False
+        chunk = evidence.candidates[0].hit.chunk
+        found, _ = term_and_word_sets(f"{chunk.place} {chunk.heading} {chunk.text}")
+        return self.library.matcher(topic(question)).coverage(found) >= COVERS_FOLLOW_UP
+
     def _search_part(self, question: str, filters: Filters | None) -> list[Hit]:
         return self.retriever.search(question, top_k=N_HITS_PART, filters=filters)
 
@@ -150,21 +186,14 @@ class Assistant:
         question = clean_question(question)
         places = self.library.store.places()
         completed = complete(question, [h for h in history if h.strip()], places)
-        intent = read_intent(completed.text, places)
-        if is_english(completed.text):
-            # The words are looked for in Chinese; what is asked for was read from the English.
-            completed = replace(completed, text=chinese_keywords(completed.text))
-            intent = replace(intent, topic=completed.text)
         yield watch.stage("complete")
-        hits = self.retriever.search(
-            completed.text,
-            top_k=N_HITS_ACROSS if intent.kind == "across" else N_HITS,
-            filters=filters,
-            excluded_places=completed.excluded,
-        )
-        yield watch.stage("retrieve")
-        evidence = gather(completed.text, intent, hits, self.library, self._search_part)
-        yield watch.stage("rank")
+        evidence = self._evidence(completed.text, filters, watch, completed.excluded)
+        text = completed.text
+        if completed.otherwise and evidence.confidence < SURE:
+            other = self._evidence(completed.otherwise, filters, watch)
+            if self._speaks_of(other, question) and other.confidence > evidence.confidence:
+                evidence, text = other, completed.otherwise
+        yield from watch.laps()
         draft, notice = Draft(refused=True), ""
         answerer: Answerer = self._answerer
         if evidence.confidence >= self.config.answers.refuse_below:
@@ -180,7 +209,7 @@ class Assistant:
         yield _finished(
             Answer(
                 question=question,
-                completed_question=completed.text,
+                completed_question=text if text == question else evidence.question,
                 answer="",
                 refused=draft.refused,
                 sentences=draft.sentences,
@@ -196,6 +225,16 @@ class Assistant:
             ),
             evidence,
         )
+
+
+def narrowed(filters: Filters | None, intent: Intent) -> Filters | None:
+    """The filters with what the question itself names as the place to look: 案例七, 深圳的案例."""
+    filters = filters or Filters()
+    if len(intent.cases) == 1 and not filters.cases:
+        filters = replace(filters, cases=intent.cases)
+    if intent.kind == "across" and intent.places and not filters.places:
+        filters = replace(filters, places=intent.places)
+    return filters or None
 
 
 def verbatim(draft: Draft, library: Library) -> Draft:
@@ -219,15 +258,27 @@ def verbatim(draft: Draft, library: Library) -> Draft:
 
 
 class _Watch:
+    """Measures stages; a stage that is gone through twice adds up."""
+
     def __init__(self) -> None:
         self._started = self._last = time.perf_counter()
+        self._laps: dict[StageName, float] = {}
         self.stages: list[Stage] = []
 
-    def stage(self, name: str) -> Stage:
+    def lap(self, name: StageName) -> None:
         now = time.perf_counter()
-        self.stages.append(Stage(name, now - self._last))  # type: ignore[arg-type]
+        self._laps[name] = self._laps.get(name, 0.0) + now - self._last
         self._last = now
-        return self.stages[-1]
+
+    def laps(self) -> list[Stage]:
+        ended = [Stage(name, seconds) for name, seconds in self._laps.items()]
+        self._laps.clear()
+        self.stages += ended
+        return ended
+
+    def stage(self, name: StageName) -> Stage:
+        self.lap(name)
+        return self.laps()[-1]
 
     def total(self) -> float:
         return time.perf_counter() - self._started

@@ -9,7 +9,7 @@ from corpus.types import Chunk, Document
 from rag.confidence import confidence
 from rag.library import Library
 from rag.questions import Intent, compared_parts, read_intent
-from rag.sections import Section, choose_section
+from rag.sections import Section, choose_section, list_cases
 from rag.select import Asked, Candidate, candidates
 from rag.types import Filters, Hit
 
@@ -72,10 +72,14 @@ def gather(
             _, best = select(text, replace(own, kind="fact"), part_hits)
             parts.append(Part(name, tuple(best), confidence(best)))
     section = None
-    if intent.kind in ("list", "how"):
+    if intent.overview and intent.kind == "across":
+        section = list_cases([open_document(i.id) for i in library.documents()], intent.places)
+    elif intent.overview or intent.kind in ("list", "how"):
         section = choose_section(asked, hits, open_document)
     literal = literal_topic(question, intent, found) if intent.kind == "across" else ""
     sure = LITERAL_CONFIDENCE if any(literal and literal in c.text for c in found) else 0.0
+    if intent.overview and section:
+        sure = LITERAL_CONFIDENCE
     return Evidence(
         question=question,
         intent=intent,

@@ -98,6 +98,8 @@ class ExtractiveAnswerer:
         if not evidence.candidates:
             return Draft(refused=True, confidence=evidence.confidence)
         kind = evidence.intent.kind
+        if evidence.intent.overview and evidence.section:
+            return self._list(evidence)
         if kind == "across" and (draft := self._across(evidence)):
             return draft
         if kind == "compare" and (draft := self._compare(evidence)):
@@ -116,8 +118,10 @@ class ExtractiveAnswerer:
         if evidence.intent.kind == "how":
             # How something is done stands in the text of an item, unless the very heading is asked.
             return not section.is_case and section.covers >= self.config.how_covers
+        if evidence.intent.measures:
+            return True
         # Names (which companies, which documents) are enumerated inside one sentence.
-        return evidence.intent.measures or not enumerates(best.text)
+        return not enumerates(best.text) and section.covers >= best.feature("own")
 
     def _fact(self, evidence: Evidence) -> Draft:
         """The sentence that holds the answer, and another one as good, if there is."""
@@ -161,7 +165,10 @@ class ExtractiveAnswerer:
         writer = _Writer(evidence)
         for entry in section.entries:
             writer.add(entry.chunk, (entry.start, entry.end), entry.text)
-        return writer.draft(lead=_lead(writer.citations, section.title))
+        lead = _lead(writer.citations, section.title)
+        if not section.title and evidence.intent.kind == "across":
+            lead = f"共 {len(section.entries)} 个案例："
+        return writer.draft(lead=lead)
 
     def _across(self, evidence: Evidence) -> Draft | None:
         """One sentence of every case that speaks of the topic, and how many cases do."""

@@ -36,6 +36,7 @@ _FORMAT = re.compile(
     r"^展开(?:说说|讲讲|一下)?$|^(?:做成|列成|用)?表格?(?:列出|展示|形式)?$|^列表$"
 )
 _YEAR = re.compile(r"(?:19|20)\d\d年?")
+_SHORT_TOPIC = 9  # characters: a question that may or may not stand for itself
 _MIN_TOPIC = 5  # characters: a shorter question has no content of its own
 
 
@@ -50,6 +51,7 @@ class Completed:
     text: str
     follows: bool = False
     excluded: tuple[str, ...] = ()
+    otherwise: str = ""  # the question with the one before it, in case it finds nothing alone
 
 
 def complete(question: str, history: Sequence[str], places: Collection[str] = ()) -> Completed:
@@ -77,7 +79,10 @@ def depends(question: str, places: Collection[str] = ()) -> bool:
 
 def _combine(previous: str, question: str, places: Collection[str]) -> Completed:
     if not depends(question, places):
-        return Completed(question)
+        short = len(topic(question).replace(" ", "")) <= _SHORT_TOPIC
+        named = named_places(question, places)
+        bare = previous.rstrip("?？。!！ ")
+        return Completed(question, otherwise=f"{bare},{question}" if short and not named else "")
     rest = _STRIP.sub("", question).strip()
     rest = _STRIP.sub("", rest).strip()
     bare = previous.rstrip("?？。!！ ")

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 MAX_QUESTION = 2_000  # characters
 
 Kind = Literal["fact", "how", "list", "compare", "across"]
-Wants = Literal["number", "date", "name", "reason", ""]
+Wants = Literal["number", "date", "name", "reason", "definition", ""]
 
 _ACROSS = re.compile(
-    r"哪(?:些|几个?|个)?(?:案例|城市|地方|地区|地市|市(?!场)|省份|个市|单位的案例)|"
-    r"(?:各个?|所有|全部|每个|多少个?|几个)(?:案例|城市|地方|地市|市(?!场))|"
+    # 推广到哪些地方 asks for names; 哪些地方推广了 asks for cases.
+    r"(?:哪(?:些|几个?|个)?|各个?|所有|全部|每个|多少个?|几个)(?:[^,。?]{1,6}的)?案例|"
+    r"^(?:请问)?(?:.{0,6}有)?(?:哪(?:些|几个?|个)?|各个?|所有|全部|每个)"
+    r"(?:城市|地方|地区|地市|市(?!场)|省份|个市)|"
     r"which (?:cases|cities|places)|all (?:the )?cases",
     re.IGNORECASE,
 )
@@ -57,6 +59,14 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _REASON = re.compile(r"为什么|为何|为啥|什么原因|目的|\bwhy\b", re.I)
+_DEFINITION = re.compile(
+    r"^(?:请问)?(?:什么是|何为|何谓|啥是)(.{2,20}?)[?]?$|"
+    r"^(?:请问)?(.{2,20}?)(?:是什么(?:意思|东西)?|是啥(?:意思)?|指(?:的是)?什么)[?]?$"
+)
+_GENERAL = re.compile(
+    r"讲|说|介绍|谈|写|案例|内容|情况|改革|做法|措施|举措|经验|亮点|主要|工作|概况|概括|总结|做|采取|成效|"
+    r"在|方面|那个|这个|一下|推出|推进|开展|进行|各|取得|实施|出台|有关|关于|省|市"
+)
 _CASE_REFERENCE = re.compile(
     r"案例\s*([一二三四五六七八九十]+|\d{1,2})|第([一二三四五六七八九十]+|\d{1,2})个案例"
 )
@@ -96,6 +106,8 @@ class Intent:
     years: tuple[str, ...]
     cases: tuple[int, ...]  # named by number
     mentions: tuple[str, ...]  # what the case must speak of: places, 《titles》, 第N条
+    subject: str  # of a definition: 三地一锁 for 三地一锁是什么
+    overview: bool  # nothing is asked about but a place or a case as a whole
     measures: bool  # a list of measures, which sections hold, rather than of names
     topic: str  # the question without its interrogatives
 
@@ -146,8 +158,16 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
         kind = "list"
     elif _HOW.search(question) and wants not in ("number", "date"):
         kind = "how"
+    defined = _DEFINITION.search(question) if kind == "fact" else None
+    if defined and not wants:
+        wants = "definition"
     cases = tuple(chinese_number(a or b) for a, b in _CASE_REFERENCE.findall(question))
     years = tuple(dict.fromkeys(_YEAR.findall(question)))
+    about = question if len(cases) != 1 else _CASE_REFERENCE.sub(" ", question)
+    if kind == "across":
+        about = _SPEAKS.sub(" ", _ACROSS.sub(" ", about))
+        for place in named:
+            about = about.replace(place, " ").replace(_SUFFIX.sub("", place), " ")
     return Intent(
         kind=kind,
         wants=wants,
@@ -156,8 +176,19 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
         cases=cases,
         mentions=(*mentioned_places(question, named), *_SPECIFIC.findall(question)),
         measures=bool(_MEASURES.search(question)),
-        topic=topic(_SPEAKS.sub(" ", _ACROSS.sub(" ", question)) if kind == "across" else question),
+        topic=topic(about),
+        subject=next(filter(None, defined.groups()), "") if defined else "",
+        overview=_is_overview(about, named) and bool(named or cases or kind == "across"),
     )
+
+
+def _is_overview(about: str, places: Collection[str]) -> bool:
+    """Whether no content word is left beside the places and cases that a question names."""
+    for place in places:
+        about = about.replace(place, "").replace(_SUFFIX.sub("", place), "")
+    rest = _GENERAL.sub("", topic(about)) if topic(about) != about else _GENERAL.sub("", about)
+    rest = re.sub(r"[\s?,。、!“”\"]|哪些?|什么|啥|几|多少|个|收录|一?共|了|的|有|是", "", rest)
+    return not rest
 
 
 def compared_parts(question: str, intent: Intent) -> dict[str, str]:

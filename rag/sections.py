@@ -67,7 +67,7 @@ def choose_section(
                 continue
             seen.add((document.id, node.id))
             entries = _entries(document, node, chunks)
-            if len(entries) < 2:
+            if len(entries) < 2 or (asked.intent.overview and node.kind != "case"):
                 continue
             titles = _titles(document, node)
             inside = [scores.get(c.id, 0.0) for c in chunks if node.start <= c.start < node.end]
@@ -88,6 +88,30 @@ def choose_section(
 
 #                  cos  cover max mean count case
 WEIGHTS = np.array([0.5, 0.6, 0.4, 0.5, 0.5, -0.1])
+
+
+def list_cases(
+    documents: Sequence[tuple[Document, Sequence[Chunk]]], places: Sequence[str]
+) -> Section | None:
+    """The titles of all cases, of some places if given; None if there are none."""
+    entries = []
+    for document, chunks in documents:
+        for node in document.outline:
+            if node.kind != "heading" or node.case is None or not node.title:
+                continue
+            case = document.outline[node.parent or 0]
+            if case.kind != "case" or case.title != node.title:
+                continue
+            chunk = next((c for c in chunks if c.case == node.case), None)
+            if chunk is None or (places and chunk.place not in places):
+                continue
+            # 案例一:标题 on one line: the title follows the label.
+            at = document.text.find(node.title.split(" ")[0], node.start, node.end)
+            _, end = strip_span(document.text, node.start, node.end)
+            entries.append(Entry(chunk, at, end, document.text[at:end]))
+    if not entries:
+        return None
+    return Section("", tuple(entries), 1.0, 1.0, True)
 
 
 def _titles(document: Document, node: Node) -> str:

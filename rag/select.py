@@ -96,10 +96,28 @@ def candidates(asked: Asked, hits: Sequence[Hit]) -> list[Candidate]:
     rows = _features(asked, found)
     scores = rows @ _weights()
     scored = [
-        Candidate(*place, float(score), row)
+        Candidate(*place, float(score) + _defines(asked.intent, place), row)
         for place, score, row in zip(found, scores, rows, strict=True)
     ]
     return sorted(scored, key=lambda c: -c.score)
+
+
+# What introduces a thing: it is pushed, set up, launched, or said to be something.
+_INTRODUCES = re.compile(
+    r"推出|引入|建立|实施|推行|打造|构建|设立|成立|是指|开发|上线|简称|下称|即"
+)
+
+
+def _defines(intent: Intent, place: "_Found") -> float:
+    """What a sentence gains when a definition is asked for: it opens the section of that name."""
+    hit, start, _, text = place
+    if intent.wants != "definition" or not intent.subject:
+        return 0.0
+    headed = intent.subject in hit.chunk.section
+    bonus = 2.0 if headed and start == hit.chunk.start and hit.chunk.text[1:2] != "是" else 0.0
+    if intent.subject in text and _INTRODUCES.search(text):
+        bonus += 2.0
+    return bonus
 
 
 _Found = tuple[Hit, int, int, str]

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from corpus.types import Chunk
 
 Mode = Literal["hybrid", "dense", "lexical"]
+StageName = Literal["complete", "retrieve", "rank", "generate", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Table:
 class Stage:
     """A step of answering that has ended: retrieve, rank, generate, verify."""
 
-    name: Literal["complete", "retrieve", "rank", "generate", "verify"]
+    name: StageName
     seconds: float
 
 

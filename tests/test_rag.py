@@ -238,3 +238,27 @@ def test_a_quote_that_does_not_stand_in_its_document_is_not_shown(assistant) -> 
     checked = verbatim(draft, assistant.library)
     assert checked.citations == tuple(rest)
     assert checked.sentences == answer.sentences[1:]
+
+
+def test_a_case_or_a_place_as_a_whole_is_answered_by_its_headings(assistant) -> None:
+    answer = assistant.ask("案例七讲了什么?")
+    assert [s.text[:2] for s in answer.sentences] == ["一、", "二、", "三、", "四、"]
+    assert {c.case for c in answer.citations} == {7}
+    answer = assistant.ask("一共收录了几个深圳市的案例?")
+    assert {c.case for c in answer.citations} == {3, 4, 5, 8, 9, 10, 12, 14}
+    assert answer.lead == "共 8 个案例："
+
+
+def test_a_definition_opens_the_section_of_that_name(assistant) -> None:
+    answer = assistant.ask("三地一锁是什么?")
+    assert "共同推行“三地一锁”" in answer.sentences[0].text
+
+
+def test_a_short_question_is_joined_to_the_one_before_only_if_that_helps(assistant) -> None:
+    history = ["三地一锁是什么?"]
+    answer = assistant.ask("推广到哪些地方了?", history=history)
+    assert answer.completed_question.startswith("三地一锁")
+    assert "湖南省和福建省" in answer.answer
+    answer = assistant.ask("粤复用平台上架应用数?", history=history)
+    assert answer.completed_question == "粤复用平台上架应用数?"
+    assert assistant.ask("小学入学需要什么条件?", history=history).refused
