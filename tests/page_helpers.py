@@ -1,7 +1,4 @@
-"""Helpers of the browser tests: a server process, what is done in the page again and again.
-
-With ZHENGWEN_SCREENSHOTS=1 the pictures of the README are taken anew.
-"""
+"""Helpers of the browser tests: a server process, what is done in the page again and again."""
 
 import os
 import shutil
@@ -49,12 +46,6 @@ def ask(page, question):
         arg=before,
     )
     return page.locator(".turn").last
-
-
-def shot(page, name):
-    page.wait_for_timeout(400)  # fonts and the sliding pane
-    if os.environ.get("ZHENGWEN_SCREENSHOTS"):
-        page.screenshot(path=ROOT / "docs" / "images" / f"{name}.png")
 
 
 def in_view(page, selector):

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from page_helpers import ABSENT, EVIL, FACT, PHONE, ask, in_view, shot
+from page_helpers import ABSENT, EVIL, FACT, PHONE, ask, in_view
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +19,6 @@ def test_question_is_answered_and_its_source_highlighted_beside_it(visit):
     assert "528" in "".join(page.locator(".pane mark.hit").all_inner_texts())
     assert in_view(page, ".pane mark.hit")
     assert "案例二" in page.inner_text(".pane .crumbs")
-    shot(page, "answer")
 
 
 def test_stages_show_with_their_durations(visit):
@@ -46,7 +45,6 @@ def test_refusal_offers_nearest_passages_and_says_that_they_are_no_answer(visit)
     turn.locator("[data-do=cite]").first.click()
     page.wait_for_selector(".pane mark.near")
     assert "不是回答" in page.inner_text(".pane .count")
-    shot(page, "refusal")
 
 
 def test_rating_and_sources_come_back_after_a_reload(visit):
@@ -110,7 +108,6 @@ def test_outline_of_the_source_scrolls_to_its_section(visit):
     at = entry.get_attribute("data-at")
     entry.click()
     assert in_view(page, f".pane .text [data-at='{at}']")
-    shot(page, "source")
 
 
 def test_excerpt_is_copied_with_its_reference(visit):
@@ -206,21 +203,18 @@ def test_language_switch_changes_everything_and_is_remembered(visit):
         page.locator("header.top, .rail > button, .keys, .disclaimer").all_inner_texts()
     )
     assert not re.search("[\u4e00-\u9fff]", frame.replace("政问", "").replace("中文", ""))
-    shot(page, "english")
 
 
 def test_phone_slides_the_source_over_with_a_way_back(visit):
     page = visit(PHONE, has_touch=True, device_scale_factor=2)
     turn = ask(page, FACT)
     assert page.is_hidden(".pane")
-    shot(page, "phone-answer")
     turn.locator(".cite").first.tap()
     page.wait_for_selector(".pane mark.hit")
     page.wait_for_timeout(400)
     box = page.locator(".pane").bounding_box()
     assert (box["x"], box["width"]) == (0, 390)
     assert in_view(page, ".pane mark.hit")
-    shot(page, "phone-source")
     page.tap(".pane [data-role=back]")
     assert page.is_hidden(".pane")
     for _ in range(2):

@@ -1,7 +1,7 @@
 """Cases, documents and evaluation in a real browser; how everything looks and reads."""
 
 import pytest
-from page_helpers import ABSENT, EVIL, FACT, ask, shot
+from page_helpers import ABSENT, EVIL, FACT, ask
 
 pytestmark = pytest.mark.browser
 
@@ -11,7 +11,6 @@ def test_cases_are_filtered_read_and_asked_about(visit):
     page.click("[data-view=cases]")
     page.wait_for_selector(".card")
     assert page.locator(".card").count() == 14
-    shot(page, "cases")
     page.click("[data-name=place][data-value=东莞市]")
     page.wait_for_function("document.querySelectorAll('.card').length === 1")
     page.click("[data-do=read-case]")
@@ -32,7 +31,6 @@ def test_evaluation_runs_with_progress_and_shows_its_charts(visit):
     page.click("[data-do=evaluate]")
     page.wait_for_selector(".report svg", timeout=180_000)
     assert "总体" in page.inner_text(".report")
-    shot(page, "evaluation")
 
 
 NOTICE = """关于做好测试工作的通知
@@ -107,7 +105,6 @@ def test_document_is_added_previewed_described_asked_and_removed(visit, tmp_path
     page.fill(".about [name=title]", "关于建设蓝鲸工作台的通知")
     page.click(".about button")
     page.wait_for_selector(".documents td:has-text('2025-03')")
-    shot(page, "documents")
     page.click("[data-view=ask]")
     turn = ask(page, "蓝鲸工作台配备多少名联络员？")
     assert "37名" in turn.locator(".s").first.inner_text()
@@ -183,11 +180,3 @@ def test_every_control_has_a_name_for_screen_readers(visit):
     assert unnamed == []
     assert page.locator("#zw h1").count() >= 2
     assert page.locator("[aria-current=page]").count() == 1
-
-
-def test_welcome_in_both_schemes(visit):
-    shot(visit(), "welcome")
-    page = visit(color_scheme="dark")
-    ask(page, FACT)
-    page.wait_for_selector(".pane mark.hit")
-    shot(page, "dark")

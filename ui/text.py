@@ -101,7 +101,7 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "placeholder": ("输入问题", "Type a question"),
     "send": ("发送", "Send"),
     "stop": ("停止", "Stop"),
-    "keys": ("Enter 发送 · Shift+Enter 换行", "Enter to send · Shift+Enter for a new line"),
+    "keys": ("Enter 发送 · Shift+Enter 换行", "Enter sends · Shift+Enter: new line"),
     "keys_running": ("Esc 停止", "Esc to stop"),
     "scope": ("提问范围", "Scope"),
     "all_places": ("全部地区", "All places"),

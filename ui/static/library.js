@@ -190,6 +190,7 @@
     const page = await call("describe", { ...typed, document: Number(form.dataset.document) });
     if (!page) return;
     $(".documents .table").innerHTML = page.html;
+    if (typed.title.trim()) $(".documents .reader h2").textContent = typed.title;
     toast(words("saved"));
     refreshScope();
   }
