@@ -12,6 +12,8 @@ from importlib.resources import files
 
 from rag.select import Candidate
 
+UNFIT = 0.4  # of the confidence is left where no sentence holds the kind of answer asked for
+
 FEATURES = (
     "chunk",
     "own",
@@ -55,7 +57,8 @@ def confidence(found: Sequence[Candidate]) -> float:
     total = weights["bias"] + sum(
         weights[name] * value for name, value in zip(FEATURES, features(found), strict=True)
     )
-    return 1 / (1 + math.exp(-total))
+    sure = 1 / (1 + math.exp(-total))
+    return sure if found[0].fits else UNFIT * sure
 
 
 @cache

@@ -44,7 +44,7 @@ class AnswerConfig:
     passage_within: float = 2.5  # score by which further sentences of a passage may trail
     part_share: float = 0.4  # of refuse_below: what suffices for one part of a comparison
     compare_within: float = 1.2  # score by which further sentences of a part may trail
-    across_within: float = 0.6  # share of the best score, for questions over all cases
+    across_within: float = 0.8  # share of the best score, for questions over all cases
     refuse_below: float = 0.3  # confidence; calibrated on the dev split of the question set
     failing: Literal["mark", "drop"] = "mark"  # what happens to sentences that fail the checks
 

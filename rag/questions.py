@@ -25,7 +25,7 @@ Wants = Literal["number", "date", "name", "reason", "definition", ""]
 _ACROSS = re.compile(
     # 推广到哪些地方 asks for names; 哪些地方推广了 asks for cases.
     r"(?:哪(?:些|几个?|个)?|各个?|所有|全部|每个|多少个?|几个)(?:[^,。?]{1,6}的)?案例|"
-    r"^(?:请问)?(?:.{0,6}有)?(?:哪(?:些|几个?|个)?|各个?|所有|全部|每个)"
+    r"^(?:请问)?(?:.{0,6}有)?(?:哪(?:些|几个?|个)?|所有|全部|每个)"
     r"(?:城市|地方|地区|地市|市(?!场)|省份|个市)|"
     r"which (?:cases|cities|places)|all (?:the )?cases",
     re.IGNORECASE,

@@ -24,6 +24,7 @@ from rag.questions import Intent
 from rag.types import Hit
 
 MAX_CANDIDATES = 400  # sentences that are looked at
+REACH = 2.5  # score by which a sentence with the wanted kind of answer may trail
 
 Scope = Callable[[Hit], str]  # the text of the case, or document, that a hit lies in
 
@@ -68,6 +69,11 @@ class Candidate:
     score: float
     features: npt.NDArray[np.float64]  # in the order of FEATURES
 
+    @property
+    def fits(self) -> bool:
+        """Whether it holds the kind of answer that is asked for, where one is."""
+        return self.feature("wanted") >= 0 and self.feature("unit") >= 0
+
     def feature(self, name: str) -> float:
         """One feature by its name."""
         return float(self.features[FEATURES.index(name)])
@@ -99,7 +105,10 @@ def candidates(asked: Asked, hits: Sequence[Hit]) -> list[Candidate]:
         Candidate(*place, float(score) + _defines(asked.intent, place), row)
         for place, score, row in zip(found, scores, rows, strict=True)
     ]
-    return sorted(scored, key=lambda c: -c.score)
+    scored.sort(key=lambda c: -c.score)
+    # A sentence that cannot hold the answer gives way to one that can, if that is nearly as good.
+    fit = next((c for c in scored if c.fits and scored[0].score - c.score < REACH), None)
+    return [fit, *(c for c in scored if c is not fit)] if fit else scored
 
 
 # What introduces a thing: it is pushed, set up, launched, or said to be something.
@@ -172,12 +181,13 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
 _ASKED_UNIT = re.compile(r"(?:多少|几)(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{1,3})")
 # What the number must measure; a count may be put in any measure word (11个 for 多少家).
 _UNIT_CLASSES: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
+    ("price", re.compile(r"价格|售价|房价|租金"), re.compile(r"元|[成折]|[%％]")),
     (
         "money",
         re.compile(
-            r"多少(?:亿|万)*(?:钱|元|费用|成本|资金|预算|金额|投资|税)|金额|费用|预算|价格|售价|产值|收费|赔偿"
+            r"多少(?:亿|万)*(?:钱|元|费用|成本|资金|预算|金额|投资|税)|金额|费用|预算|产值|收费|赔偿"
         ),
-        re.compile(r"元|[成折]|%"),
+        re.compile(r"元"),
     ),
     (
         "percent",
@@ -206,6 +216,9 @@ _SUFFIX = re.compile(
 _DATE = re.compile(
     r"(?:19|20)\d\d\s*年(?:\s*\d{1,2}\s*月(?:\s*\d{1,2}\s*日)?)?|\d{1,2}\s*月\s*\d{1,2}\s*日"
 )
+_GIVES_REASON = re.compile(
+    r"为(?:了|破解|解决|适应|贯彻|落实|进一步|深入|推动|加快|满足|避免)|针对|由于|因此|因为|旨在|着力解决|短板"
+)
 _NAME = re.compile(
     r"《[^》]{2,60}》|“[^”]{2,30}”|[\u4e00-\u9fffA-Za-z()（）]{2,20}"
     r"(?:平台|系统|中心|公司|机制|委员会|法院|仲裁院|局|署|集团|协会|分署)"
@@ -227,6 +240,8 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
         return (1.0, 0.0) if _DATE.search(text) else (-1.0, 0.0)
     if intent.wants == "name":
         return (1.0, 0.0) if _NAME.search(text) else (0.0, 0.0)
+    if intent.wants == "reason":
+        return (1.0, 0.0) if _GIVES_REASON.search(text) else (0.0, 0.0)
     return 0.0, 0.0
 
 
