@@ -318,8 +318,4 @@ def _finished(answer: Answer, evidence: Evidence) -> Answer:
 
 
 def _nearest(n: int, hit: Hit) -> Citation:
-    c = hit.chunk
-    return Citation(
-        n, c.document, c.document_id, c.case, c.case_title, c.section, c.id, c.start, c.end,
-        c.text, (), c.page,
-    )  # fmt: skip
+    return Citation.of(n, hit.chunk, (hit.chunk.start, hit.chunk.end), hit.chunk.text)

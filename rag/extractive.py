@@ -27,26 +27,14 @@ class _Writer:
 
     def add(self, chunk: Chunk, span: tuple[int, int], text: str, group: str = "") -> int:
         """Add `text`, which is the document's [span]; returns the sentence's index."""
-        start, end = span
+        start = span[0]
         found = marks(self.evidence.intent, self.evidence.question, text)
         for citation in self.citations:
             if (citation.document_id, citation.start, citation.end) == (chunk.document_id, *span):
                 break
         else:
-            citation = Citation(
-                n=len(self.citations) + 1,
-                document=chunk.document,
-                document_id=chunk.document_id,
-                case=chunk.case,
-                case_title=chunk.case_title,
-                section=chunk.section,
-                chunk_id=chunk.id,
-                start=start,
-                end=end,
-                quote=text,
-                marks=tuple((start + a, start + b) for a, b in found),
-                page=chunk.page,
-            )
+            at = tuple((start + a, start + b) for a, b in found)
+            citation = Citation.of(len(self.citations) + 1, chunk, span, text, at)
             self.citations.append(citation)
         self.sentences.append(Sentence(text, (citation.n,), marks=found, group=group))
         return len(self.sentences) - 1

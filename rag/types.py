@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from corpus.types import Chunk
 
 Mode = Literal["hybrid", "dense", "lexical"]
+Marks = tuple[tuple[int, int], ...]  # stretches of a text, start and end
 StageName = Literal["complete", "retrieve", "rank", "generate", "verify"]
 
 
@@ -51,6 +52,26 @@ class Citation:
     quote: str  # == text of the document [start:end]
     marks: tuple[tuple[int, int], ...] = ()  # the answering words, offsets in the document
     page: int | None = None
+
+    @classmethod
+    def of(
+        cls, n: int, chunk: Chunk, span: tuple[int, int], quote: str, marks: Marks = ()
+    ) -> "Citation":
+        """Cite the document's `span`, which reads `quote` and lies in `chunk`."""
+        return cls(
+            n=n,
+            document=chunk.document,
+            document_id=chunk.document_id,
+            case=chunk.case,
+            case_title=chunk.case_title,
+            section=chunk.section,
+            chunk_id=chunk.id,
+            start=span[0],
+            end=span[1],
+            quote=quote,
+            marks=marks,
+            page=chunk.page,
+        )
 
 
 @dataclass(frozen=True, slots=True)
