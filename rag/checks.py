@@ -11,6 +11,7 @@ from typing import Literal
 from corpus.sentences import sentence_spans
 from corpus.types import Chunk
 from embeddings.encoder import Encoder
+from rag.instructions import evidence_text, orders
 from rag.names import squash
 from rag.support import SUPPORTED_FROM, Source, Verdict, coverage, judge, missing_particulars
 from rag.types import Citation, Draft, Hit, Sentence, Support, Table
@@ -65,7 +66,8 @@ def find_support(
     best: tuple[float, Citation] | None = None
     for chunk, _ in sources[:N_JUDGED]:
         citation = cite(1, chunk, *best_quote(text, chunk))
-        verdict = judge(text, Source(citation.quote, context_of(chunk)), encoder)
+        said = _evidence(citation, {chunk.id: chunk})
+        verdict = judge(text, Source(said, context_of(chunk)), encoder)
         if verdict.supported(threshold) and (best is None or verdict.score > best[0]):
             best = (verdict.score, citation)
     return best[1] if best else None
@@ -76,7 +78,12 @@ def best_quote(text: str, chunk: Chunk) -> tuple[int, int]:
 
     It starts from the best sentence and grows to its neighbours while they hold more of `text`.
     """
-    spans = sentence_spans(chunk.text)
+    bad = orders(chunk.text)
+    spans = [
+        (a, b)
+        for a, b in sentence_spans(chunk.text)
+        if not any(a < end and start < b for start, end in bad)
+    ]
     if not spans:
         return chunk.start, chunk.end
     own = squash(text)
@@ -136,7 +143,8 @@ def _verdict(
     if any(not _is_verbatim(c, chunks) for c in citations):
         return Support(False, 0.0, (ALTERED,))
     source = Source(
-        "\n".join(c.quote for c in citations), " ".join(_titles(c, chunks) for c in citations)
+        "\n".join(_evidence(c, chunks) for c in citations),
+        " ".join(_titles(c, chunks) for c in citations),
     )
     verdict: Verdict = judge(text, source, encoder)
     problems = list(verdict.missing)
@@ -151,6 +159,14 @@ def _is_verbatim(citation: Citation, chunks: Mapping[int, Chunk]) -> bool:
     if chunk is None or not (chunk.start <= citation.start <= citation.end <= chunk.end):
         return True
     return chunk.text[citation.start - chunk.start : citation.end - chunk.start] == citation.quote
+
+
+def _evidence(citation: Citation, chunks: Mapping[int, Chunk]) -> str:
+    """The quote without what belongs to an order, which may begin before the quote."""
+    chunk = chunks.get(citation.chunk_id)
+    if chunk is None or not (chunk.start <= citation.start <= citation.end <= chunk.end):
+        return citation.quote
+    return evidence_text(chunk.text, citation.start - chunk.start, citation.end - chunk.start)
 
 
 def _titles(citation: Citation, chunks: Mapping[int, Chunk]) -> str:

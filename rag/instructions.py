@@ -38,13 +38,25 @@ def addresses_machine(text: str) -> bool:
     return bool(_ADDRESS.search(text))
 
 
-def evidence_text(text: str) -> str:
-    """The text without the paragraphs in which it gives orders from the order on."""
+def orders(text: str) -> list[tuple[int, int]]:
+    """The spans that give orders to a machine: from the order to the end of its paragraph."""
     if not addresses_machine(text):
-        return text
-    kept = []
-    for line in text.split("\n"):
-        spans = sentence_spans(line)
-        bad = next((i for i, (a, b) in enumerate(spans) if addresses_machine(line[a:b])), None)
-        kept.append(line if bad is None else line[: spans[bad][0]])
-    return "\n".join(kept)
+        return []
+    found: list[tuple[int, int]] = []
+    for a, b in sentence_spans(text):
+        goes_on = bool(found) and "\n" not in text[found[-1][0] : a]
+        if goes_on:
+            found[-1] = (found[-1][0], b)
+        elif addresses_machine(text[a:b]):
+            found.append((a, b))
+    return found
+
+
+def evidence_text(text: str, start: int = 0, end: int | None = None) -> str:
+    """What of `text[start:end]` may support a claim: all that is not part of an order."""
+    end = len(text) if end is None else end
+    kept, at = [], start
+    for a, b in orders(text):
+        kept.append(text[at : max(at, min(a, end))])
+        at = min(max(at, b), end)
+    return "".join([*kept, text[at:end]])

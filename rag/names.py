@@ -20,10 +20,10 @@ Kind = Literal["title", "place", "organisation"]
 MAX_WORDS_BEFORE = 5  # words that may stand before the suffix of an organisation
 
 _QUOTED = re.compile(r"《([^《》]{1,80})》|“([^“”]{1,80})”|「([^「」]{1,80})」|\"([^\"]{1,80})\"")
-_NO_PLACE = re.compile(r"[化度维式性]$")  # the dictionary calls 国际化 a place
+_NO_NAME = re.compile(r"[化度维式性]$|[格布结全时大残开定]局$")  # in the dictionary as names
 _PLACE_SUFFIX = re.compile(r"(?:特别行政区|自治区|自治州|自治县|省|市|县|区|镇|乡)$")
 _ORGANISATION = re.compile(
-    r"(?:(?<![格布结全时大残开定])局|法院|检察院|委员会|公司|集团|中心|协会|联盟|银行|大学|学院|研究院|研究所|[^客]厅|公署|政府|"
+    r"(?:局|法院|检察院|委员会|公司|集团|中心|协会|联盟|银行|大学|学院|研究院|研究所|[^客]厅|公署|政府|"
     r"仲裁院|商会|办公室|海关|支队|大队|基金会|交易所|事务所|党委|高院|中院|发改委|国资委|网信办|医院)$"
 )
 _NAME_TAGS = ("n", "vn", "ns", "nt", "nz", "nr", "nrt", "j", "f", "b", "an", "s")
@@ -82,14 +82,14 @@ def stands_in(name: Name, squashed: str) -> bool:
 
 
 def _is_organisation(word: str, tag: str) -> bool:
-    if len(word) < 2 or _NO_PLACE.search(word):
+    if len(word) < 2 or _NO_NAME.search(word):
         return False
     return bool(_ORGANISATION.search(word)) or (tag == "nt" and _tagger().has_word(word))
 
 
 def _is_place(word: str) -> bool:
     # Words that the dictionary does not hold are tagged by guess.
-    if len(word) < 2 or _NO_PLACE.search(word):
+    if len(word) < 2 or _NO_NAME.search(word):
         return False
     return _tagger().has_word(word) or bool(_PLACE_SUFFIX.search(word))
 
