@@ -280,6 +280,18 @@ class Store(People):
 
         return self._once("n_cases", read)
 
+    def documents_with_cases(self) -> list[int]:
+        """Ids of the current documents that hold cases, oldest first."""
+
+        def read() -> list[int]:
+            rows = self._rows(
+                "SELECT DISTINCT c.document FROM chunks c JOIN documents d ON d.id = c.document"
+                " WHERE d.state = 'current' AND c.case_number IS NOT NULL ORDER BY 1"
+            )
+            return [row[0] for row in rows]
+
+        return list(self._once("documents_with_cases", read))
+
     def _once(self, key: str, read: Callable[[], T]) -> T:
         """What `read` returns, read again only after a change."""
         mark = self.mark()

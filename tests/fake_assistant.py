@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from corpus.builtin import builtin_document
 from corpus.chunks import split_chunks
+from corpus.errors import StoreError
 from corpus.outline import parse_outline
 from corpus.types import Chunk, Document
 from rag.types import Answer, Citation, Delta, Filters, Sentence, Stage, Support, Table
@@ -106,6 +107,17 @@ class FakeStore:
 
     def documents(self, *, all_states: bool = False) -> list[SimpleNamespace]:
         return FakeLibrary().documents()
+
+    def info(self, number: int) -> SimpleNamespace:
+        if number != 1:
+            raise StoreError("没有", "none")
+        return FakeLibrary().documents()[0]
+
+    def documents_with_cases(self) -> list[int]:
+        return [1]
+
+    def places(self) -> list[str]:
+        return ["深圳市", "广东省"]
 
     def chunks(self, document: int) -> list[Chunk]:
         return split_chunks(cases_document())

@@ -17,7 +17,7 @@ from ui.cases import (
     render_scope,
     select_cards,
 )
-from ui.documents import Row, render_documents, render_preview, uploaded_file
+from ui.documents import ROWS, Row, render_documents, render_preview, uploaded_file
 from ui.evaluate import render_comparison, render_progress, render_ratings
 from ui.shell import VIEWS, render_indexing, render_shell, render_welcome
 from ui.text import _TEXT, EXAMPLES, keys
@@ -154,6 +154,15 @@ def test_documents_table_shows_state_size_passages_and_date():
     ):
         assert words in html
     assert "<img" not in html
+
+
+def test_large_library_is_shown_in_parts():
+    rows = [Row(i, f"{i}.txt", f"第{i}号", "", 1, 1, "2026-11-24") for i in range(ROWS + 5)]
+    html = render_documents(rows, "zh")
+    assert html.count("<tr>") == ROWS + 1
+    assert "还有 5 份" in html
+    assert f'data-limit="{2 * ROWS}"' in html
+    assert "more-documents" not in render_documents(rows[:ROWS], "zh")
 
 
 def test_preview_shows_every_chunk_in_order(document):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpus.chunks import split_chunks
-from corpus.errors import CorpusError
+from corpus.errors import CorpusError, StoreError
 from corpus.types import Chunk, Document, Metadata
 from rag.intake import Failure, File, read_file
 from ui.chat import case_name
@@ -24,6 +24,7 @@ _DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 _LANGS: tuple[Lang, ...] = ("zh", "en")
 FIELDS = ("title", "place", "date", "department", "theme")  # of `Metadata`
 MAX_FILE_MB = 100  # of one uploaded file
+ROWS = 100  # of the table at first; a library may hold tens of thousands
 PREVIEW_CHUNKS = 400  # shown of one document; an office document has about 50
 
 
@@ -40,10 +41,11 @@ class Row:
     added: str  # ISO
 
 
-def render_documents(rows: Sequence[Row], lang: Lang) -> str:
-    """The table of documents, newest first as given."""
+def render_documents(rows: Sequence[Row], lang: Lang, *, query: str = "", limit: int = ROWS) -> str:
+    """The first `limit` documents as a table, and a way to see more."""
     if not rows:
-        return f'<p class="empty">{escape(say("no_documents", lang))}</p>'
+        words = say("no_document_found" if query else "no_documents", lang)
+        return f'<p class="empty">{escape(words)}</p>'
     columns = (
         ("col_document", ""),
         ("col_status", ""),
@@ -55,10 +57,16 @@ def render_documents(rows: Sequence[Row], lang: Lang) -> str:
         f'<th scope="col" class="{name}">{escape(say(key, lang))}</th>' for key, name in columns
     )
     actions = f'<th scope="col" class="num">{escape(say("col_actions", lang))}</th>'
-    body = "".join(_row(row, lang) for row in rows)
+    body = "".join(_row(row, lang) for row in rows[:limit])
+    left = len(rows) - limit
+    more = (
+        f'<p class="more"><button type="button" class="tb" data-do="more-documents" '
+        f'data-limit="{limit + ROWS}"><span>{escape(say("more_documents", lang, n=left))}</span>'
+        "</button></p>"
+    )
     return (
         f'<div class="scroll" tabindex="0"><table><thead><tr>{head}{actions}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f"<tbody>{body}</tbody></table></div>{more if left > 0 else ''}"
     )
 
 
@@ -87,18 +95,22 @@ def render_preview(
     )
 
 
-def rows_of(library: "Library") -> list[Row]:
-    """The library's documents as rows of the table."""
+def rows_of(library: "Library", query: str = "") -> list[Row]:
+    """The library's documents as rows of the table, newest first; those that hold every word."""
+    words = query.lower().split()
     return [
         Row(d.id, d.name, d.title, _about(d), d.size, d.n_chunks, local_time(d.added))
         for d in reversed(library.documents())
+        if all(word in f"{d.name} {d.title} {_about(d)}".lower() for word in words)
     ]
 
 
 def state_of(library: "Library", number: int) -> "State | None":
     """Whether a document is current, replaced or removed; None if there never was one."""
-    infos = library.store.documents(all_states=True)
-    return next((info.state for info in infos if info.id == number), None)
+    try:
+        return library.store.info(number).state
+    except StoreError:
+        return None
 
 
 def split_of(library: "Library", number: int) -> tuple[Document, list[Chunk]]:
@@ -220,13 +232,20 @@ def _row(row: Row, lang: Lang) -> str:
     small = f"<small>{escape(row.name)}</small>" if row.title != row.name else ""
     about = f"<small>{escape(row.about)}</small>" if row.about else ""
     ask = escape(say("remove_document", lang, name=row.title))
-    actions = icon_button(
-        "outline", say("preview", lang), "preview", extra=f'data-document="{row.id}"'
-    ) + icon_button(
-        "delete",
-        say("remove", lang),
-        "remove-document",
-        extra=f'data-document="{row.id}" data-ask="{ask}"',
+    actions = (
+        icon_button(
+            "ask",
+            say("ask_document", lang),
+            "ask-case",
+            extra=f'data-document="{row.id}" data-case="" data-title="{escape(row.title)}"',
+        )
+        + icon_button("outline", say("preview", lang), "preview", extra=f'data-document="{row.id}"')
+        + icon_button(
+            "delete",
+            say("remove", lang),
+            "remove-document",
+            extra=f'data-document="{row.id}" data-ask="{ask}"',
+        )
     )
     return (
         f'<tr><td class="docname">{escape(row.title)}{small}{about}</td>'

@@ -22,7 +22,7 @@ from ui.cases import (
 from ui.chat import citation_from, render_rating, render_turn
 from ui.conversations import Conversations, render_list
 from ui.documents import (
-    Row,
+    ROWS,
     add_file,
     added_words,
     metadata_from,
@@ -44,6 +44,7 @@ from ui.text import CAUSES, Lang, as_lang
 Payload = dict[str, object]
 Endpoint = Callable[[Payload, Lang], Payload]
 MAX_CITATIONS = 200  # of one message
+MAX_OPTIONS = 200  # of a selector; any document can be chosen from the documents tab
 
 
 class Endpoints:
@@ -194,16 +195,19 @@ class Endpoints:
         """The options of the two selectors under the question box."""
         cards = self._cards()
         with_cases = {card.document_id for card in cards}
-        others = [(row.id, row.title) for row in self._rows() if row.id not in with_cases]
-        places = list(dict.fromkeys(card.place for card in cards if card.place))
+        library = self._service.assistant.library
+        others = [(row.id, row.title) for row in rows_of(library) if row.id not in with_cases]
         return {
-            "cases": render_scope(cards, others, lang),
-            "places": render_places(places, lang),
+            "cases": render_scope(cards, others[:MAX_OPTIONS], lang),
+            "places": render_places(library.store.places()[:MAX_OPTIONS], lang),
         }
 
     def documents(self, payload: Payload, lang: Lang) -> Payload:
-        """The table of documents."""
-        return {"html": render_documents(self._rows(), lang)}
+        """The table of documents, of those that match what was typed."""
+        query = str(payload.get("query") or "")[:100]
+        rows = rows_of(self._service.assistant.library, query)
+        limit = max(ROWS, as_number(payload.get("limit")))
+        return {"html": render_documents(rows, lang, query=query, limit=limit)}
 
     def preview(self, payload: Payload, lang: Lang) -> Payload:
         """How a document was split."""
@@ -212,11 +216,11 @@ class Endpoints:
         return {"html": render_preview(document, chunks, lang)}
 
     def describe(self, payload: Payload, lang: Lang) -> Payload:
-        """Correct what is known about a document; gives the table anew."""
+        """Correct what is known about a document."""
         library = self._service.assistant.library
         library.update_metadata(as_number(payload.get("document")), metadata_from(payload))
         self._known_cards.clear()
-        return self.documents(payload, lang)
+        return {}
 
     def peek(self, payload: Payload, lang: Lang) -> Payload:
         """Show how an uploaded file would be split; it stays until added or discarded."""
@@ -257,9 +261,9 @@ class Endpoints:
         return {}
 
     def remove(self, payload: Payload, lang: Lang) -> Payload:
-        """Remove a document; gives the table without it."""
+        """Remove a document."""
         self._service.assistant.library.remove([as_number(payload.get("document"))])
-        return self.documents(payload, lang)
+        return {}
 
     def evaluation(self, payload: Payload, lang: Lang) -> Payload:
         """Begin or stop the evaluation, or say how far it has come."""
@@ -289,17 +293,14 @@ class Endpoints:
         talks = self._talks().talks(query)
         return render_list(talks, lang, current=conversation, today=date.today(), query=query)
 
-    def _rows(self) -> list[Row]:
-        return rows_of(self._service.assistant.library)
-
     def _cards(self) -> list[CaseCard]:
         """The cases of all documents; a document's are read once, for it never changes."""
         library = self._service.assistant.library
-        infos = library.documents()
-        for info in infos:
-            if info.id not in self._known_cards:
-                self._known_cards[info.id] = case_cards([library.document(info.id)])
-        return [card for info in infos for card in self._known_cards[info.id]]
+        numbers = library.store.documents_with_cases()
+        for number in numbers:
+            if number not in self._known_cards:
+                self._known_cards[number] = case_cards([library.document(number)])
+        return [card for number in numbers for card in self._known_cards[number]]
 
 
 def _guarded(endpoint: Endpoint) -> Callable[[Payload], Payload]:

@@ -122,6 +122,7 @@ def _cases(lang: Lang) -> str:
 
 
 def _documents(lang: Lang, max_file_mb: int) -> str:
+    find = escape(say("find_document", lang))
     return (
         '<section class="view documents" data-name="documents"><div class="sheet">'
         f'<div class="title"><h1>{escape(say("documents_title", lang))}</h1>'
@@ -134,6 +135,8 @@ def _documents(lang: Lang, max_file_mb: int) -> str:
         f"<span>{escape(say('peek', lang))}</span></label>"
         f'<div class="uploads" role="status" aria-live="polite" '
         f'aria-label="{escape(say("upload_list", lang))}"></div>'
+        f'<label class="find">{icon("search")}<input type="search" placeholder="{find}" '
+        f'aria-label="{find}" maxlength="100" data-on="find-document"></label>'
         '<div class="table"></div></div>'
         f'<aside class="reader" aria-label="{escape(say("preview_title", lang))}" hidden></aside>'
         "</section>"

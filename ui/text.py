@@ -243,6 +243,10 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
         "从材料库移除“{name}”？已有回答中的引文会保留。",
         "Remove “{name}”? Quotes in earlier answers are kept.",
     ),
+    "find_document": ("查找文档", "Search the documents"),
+    "ask_document": ("就此文档提问", "Ask about this document"),
+    "more_documents": ("还有 {n} 份，显示更多", "{n} more, show some"),
+    "no_document_found": ("没有符合条件的文档", "No document matches"),
     "no_documents": (
         "材料库是空的。添加文档后即可提问。",
         "There are no documents yet. Add some, then ask.",

@@ -122,6 +122,7 @@
     },
     decide: (b) => state.decide?.(b.dataset.answer === "add"),
     preview: (b) => !state.decide && readInto("documents", "preview", { document: Number(b.dataset.document) }),
+    "more-documents": (b) => loadDocuments(Number(b.dataset.limit)),
     "remove-document": removeDocument,
     evaluate: () => followEvaluation(true),
     "stop-evaluation": () => call("evaluation", { stop: true }),
@@ -182,7 +183,12 @@
   function onInput(event) {
     const box = event.target;
     if (box.id === "question") grow(box);
-    const later = { "find-conversation": listConversations, "find-case": findCase }[box.dataset.on];
+    const searches = {
+      "find-conversation": listConversations,
+      "find-case": findCase,
+      "find-document": () => loadDocuments(),
+    };
+    const later = searches[box.dataset.on];
     if (!later) return;
     clearTimeout(typing);
     typing = setTimeout(() => later(box), 200);

@@ -25,7 +25,12 @@
     z.show("ask");
     history.replaceState(null, "", `${location.pathname}${location.search}#ask`);
     const select = $("select[name=case]");
-    select.value = `${button.dataset.document}:${button.dataset.case}`;
+    const wanted = `${button.dataset.document}:${button.dataset.case}`;
+    select.value = wanted;
+    if (select.selectedIndex < 0) {
+      // Not all documents of a large library are among the options.
+      select.append(new Option(button.dataset.title, wanted, false, true));
+    }
     $("select[name=place]").value = "";
     markScope();
     $("#question").focus();
@@ -45,8 +50,9 @@
 
   // ---- Documents -----------------------------------------------------------------------------
 
-  async function loadDocuments() {
-    const page = await call("documents");
+  async function loadDocuments(limit = 0) {
+    const query = $("[data-on=find-document]").value;
+    const page = await call("documents", { query, limit });
     if (page) $(".documents .table").innerHTML = page.html;
   }
 
@@ -180,8 +186,8 @@
 
   async function removeDocument(button) {
     if (!(await confirmed(button.dataset.ask, words("remove")))) return;
-    const page = await call("remove", { document: Number(button.dataset.document) });
-    if (page) $(".documents .table").innerHTML = page.html;
+    await call("remove", { document: Number(button.dataset.document) });
+    loadDocuments();
     refreshScope();
   }
 
@@ -189,7 +195,7 @@
     const typed = Object.fromEntries(new FormData(form));
     const page = await call("describe", { ...typed, document: Number(form.dataset.document) });
     if (!page) return;
-    $(".documents .table").innerHTML = page.html;
+    loadDocuments();
     if (typed.title.trim()) $(".documents .reader h2").textContent = typed.title;
     toast(words("saved"));
     refreshScope();
