@@ -69,6 +69,32 @@ def test_bad_and_hostile_files_are_told_and_harmless(visit, tmp_path):
     )
 
 
+def test_files_are_dragged_in_and_too_large_ones_refused(visit):
+    page = visit()
+    page.click("[data-view=documents]")
+    carried = page.evaluate_handle(
+        """() => {
+          const carried = new DataTransfer();
+          carried.items.add(new File(["座头鲸工作组有九名成员。"], "座头鲸.txt"));
+          const large = new File(["x"], "太大.txt");
+          Object.defineProperty(large, "size", { value: 1e9 });
+          window.large = large;
+          return carried;
+        }"""
+    )
+    page.dispatch_event(".drop", "dragover", {"dataTransfer": carried})
+    assert "over" in page.get_attribute(".drop", "class")
+    page.dispatch_event(".drop", "drop", {"dataTransfer": carried})
+    page.wait_for_selector(".uploads li:has-text('座头鲸.txt') .state:has-text('已添加')")
+    page.evaluate("zhengwen.addFiles([window.large])")
+    page.wait_for_selector(".uploads li.failed p:has-text('太大.txt 超过 100 MB')")
+    page.fill("[data-on=find-document]", "座头鲸")
+    page.wait_for_function("document.querySelectorAll('.documents tbody tr').length === 1")
+    page.locator(".documents tbody [data-do=ask-case]").click()
+    assert page.is_visible("#question")
+    assert "有九名成员" in ask(page, "座头鲸工作组有几名成员？").locator(".s").first.inner_text()
+
+
 def test_file_is_previewed_before_it_is_added(visit, tmp_path):
     page = visit()
     page.click("[data-view=documents]")
