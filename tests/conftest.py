@@ -1,7 +1,19 @@
-"""Fixtures of the browser tests: a server process, a browser, a page that is watched."""
+"""Fixtures that several test files share: a folder in memory; a server, a browser, a page."""
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from page_helpers import CHROMIUM, DESK, HOME, WAIT_MS, serving
+
+
+@pytest.fixture
+def memory_path():
+    """A folder in memory where there is one: databases that sync every change are faster there."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")
