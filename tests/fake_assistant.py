@@ -89,7 +89,12 @@ class FakeStore:
     def add_message(self, conversation: int, question: str, answer: str) -> int:
         number = len(self.kept) + 1
         self.kept[number] = SimpleNamespace(
-            id=number, conversation=conversation, question=question, answer=answer, rating=""
+            id=number,
+            conversation=conversation,
+            question=question,
+            answer=answer,
+            rating="",
+            note="",
         )
         return number
 

@@ -17,6 +17,7 @@ from ui.cases import (
     render_scope,
     select_cards,
 )
+from ui.conversations import Rating
 from ui.documents import ROWS, Row, render_documents, render_preview, uploaded_file
 from ui.evaluate import render_comparison, render_progress, render_ratings
 from ui.shell import VIEWS, render_indexing, render_shell, render_welcome
@@ -192,7 +193,10 @@ def test_evaluation_progress_has_numbers():
 
 
 def test_ratings_are_counted_by_cause():
-    html = render_ratings(["good", "遗漏", "遗漏"], "zh")
+    said = [Rating("甲", "good"), Rating(EVIL, "遗漏", EVIL), Rating("乙", "遗漏")]
+    html = render_ratings(said, "zh")
+    assert html.count("<li>") == 2
+    assert "<img" not in html
     assert re.findall(r"<b>(\d+)</b><span>(.*?)</span>", html) == [("1", "回答有用"), ("2", "遗漏")]
     assert render_ratings([], "zh") == ""
 

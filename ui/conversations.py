@@ -38,6 +38,15 @@ class Message:
     rating: str = ""  # "", "good" or a cause
 
 
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What a person said about an answer."""
+
+    question: str
+    verdict: str  # "good" or a cause
+    note: str = ""
+
+
 class Conversations:
     """The store's conversations as the page uses them."""
 
@@ -89,9 +98,10 @@ class Conversations:
         """Keep a rating, with what the person wrote about it."""
         self._store.rate(message, "good" if good else cause, note)
 
-    def ratings(self) -> list[str]:
-        """Every rating that was given: "good" or a cause."""
-        return [message.rating for message in self._store.rated_messages()]
+    def ratings(self) -> list[Rating]:
+        """Every rating that was given, newest first."""
+        rated = reversed(self._store.rated_messages())
+        return [Rating(m.question, m.rating, m.note) for m in rated]
 
 
 def title_of(question: str) -> str:

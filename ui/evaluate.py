@@ -5,10 +5,12 @@ Runs are kept in the home folder, so that the last one shows again and later one
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpus.errors import UserError
+from ui.conversations import Rating
 from ui.markup import escape
 from ui.service import Progress, explain
 from ui.text import CAUSES, Lang, local_time, say
@@ -64,10 +66,14 @@ class Evaluation:
         key = (lang, *(file.name for file in found))
         if found and key not in self._shown:
             from eval.report import html_body
-            from eval.runner import load_run
+            from eval.runs import load_run
 
-            runs = [load_run(file) for file in found]
-            self._shown = {key: render_comparison(runs, lang) + html_body(runs[0])}
+            runs = []
+            for file in found:
+                with suppress(UserError):  # of another version: the others still count
+                    runs.append(load_run(file))
+            html = render_comparison(runs, lang) + html_body(runs[0]) if runs else ""
+            self._shown = {key: html}
         return self._shown.get(key, "")
 
     def _run(self, assistant: "Assistant", split: str) -> None:
@@ -134,15 +140,26 @@ def render_comparison(runs: "Sequence[Run]", lang: Lang) -> str:
     )
 
 
-def render_ratings(ratings: Sequence[str], lang: Lang) -> str:
-    """How often answers were rated good, and how often each cause was named."""
+def render_ratings(ratings: Sequence[Rating], lang: Lang) -> str:
+    """How often answers were rated good or bad for a cause, and the bad ones with their remarks."""
     names = [("good", say("good", lang))]
     names += [(cause, say("cause_" + cause, lang)) for cause in CAUSES]
-    counts = [(name, ratings.count(key)) for key, name in names]
+    verdicts = [rating.verdict for rating in ratings]
+    counts = [(name, verdicts.count(key)) for key, name in names]
     if not any(n for _, n in counts):
         return ""
     items = "".join(f"<div><b>{n}</b><span>{escape(name)}</span></div>" for name, n in counts if n)
-    return f'<h2>{escape(say("ratings_title", lang))}</h2><div class="facts">{items}</div>'
+    bad = "".join(_bad_rating(rating, lang) for rating in ratings if rating.verdict in CAUSES)
+    listed = f'<ul class="remarks">{bad}</ul>' if bad else ""
+    return f'<h2>{escape(say("ratings_title", lang))}</h2><div class="facts">{items}</div>{listed}'
+
+
+def _bad_rating(rating: Rating, lang: Lang) -> str:
+    note = f"<span>{escape(rating.note)}</span>" if rating.note else ""
+    return (
+        f"<li><b>{escape(say('cause_' + rating.verdict, lang))}</b>"
+        f"<span>{escape(rating.question)}</span>{note}</li>"
+    )
 
 
 def _cell(run: "Run", before: "Run | None", name: str) -> str:
@@ -156,7 +173,8 @@ def _cell(run: "Run", before: "Run | None", name: str) -> str:
 def _evaluate(assistant: "Assistant", split: str, report: Progress) -> None:
     try:
         from eval.questions import load_questions
-        from eval.runner import evaluate, save_run
+        from eval.runner import evaluate
+        from eval.runs import save_run
     except ImportError as error:
         zh, en = say("evaluate_missing", "zh"), say("evaluate_missing", "en")
         raise UserError(zh, en) from error
