@@ -27,9 +27,16 @@ class AnswerScore:
 
     def failed(self, question: Question) -> bool:
         """Whether someone should look at it."""
+        return bool(self.causes(question))
+
+    def causes(self, question: Question) -> tuple[str, ...]:
+        """Why it failed: refused, answered, must, precision, recall, verbatim."""
         if not question.answerable:
-            return not self.refused
-        return self.refused or min(self.must or 0, self.precision or 0, self.recall or 0) < 1
+            return () if self.refused else ("answered",)
+        if self.refused:
+            return ("refused",)
+        names = ("must", "precision", "recall", "verbatim")
+        return tuple(n for n in names if (v := getattr(self, n)) is not None and v < 1)
 
 
 def score_answer(

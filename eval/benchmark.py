@@ -7,18 +7,18 @@ best chunk.
 
 import json
 import lzma
-import resource
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from corpus.errors import CorpusError
+from corpus.errors import CorpusError, QuestionError
 from embeddings.encoder import load_encoder
 from eval.ranking import Scores, score_run
 from rag.assistant import Assistant
@@ -27,7 +27,11 @@ from rag.extractive import ExtractiveAnswerer
 from rag.library import Library, Progress
 from rag.types import Mode
 
-N_CHUNKS = 300  # asked for, so that 100 passages come out of them
+N_PASSAGES = 100  # that every query shall have, for recall@100
+N_CHUNKS = 300  # asked for at first; more if fewer passages come out of them
+MAX_CHUNKS = 2_400
+N_TIMED = 300  # queries timed as the product asks them, for its ten best chunks
+TOP_K = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,8 @@ class BenchmarkResult:
     n_queries: int
     scores: Scores
     index_s: float
-    queries_per_s: float
-    latency_p50_ms: float
+    queries_per_s: float  # for 100 passages each
+    latency_p50_ms: float  # for the ten best chunks, as the product asks
     latency_p95_ms: float
     bytes_on_disk: int
     peak_memory_mb: float
@@ -97,27 +101,43 @@ def read_rows(file: Path) -> Iterator[dict[str, Any]]:
         ) from error
 
 
-def read_benchmark(passages: Path, queries: Path) -> Benchmark:
-    """Read a benchmark from its two files."""
-    try:
-        return Benchmark(
-            tuple(
-                Passage(
-                    str(row["id"]),
-                    f"{row.get('law', '')} {row.get('article', '')}".strip(),
-                    str(row["text"]),
-                )
-                for row in read_rows(passages)
-            ),
-            tuple(
-                Query(str(row["id"]), str(row["query"]), tuple(map(str, row["relevant"])))
-                for row in read_rows(queries)
-            ),
+def read_benchmark(passages: Path, queries: Path, limit: int = 0) -> Benchmark:
+    """Read a benchmark from its two files; with a limit only the first queries.
+
+    Raises
+    ------
+    CorpusError
+        If a file or a row cannot be used, or nothing is in them.
+    """
+    named: dict[str, Passage] = {}
+    for row in read_rows(passages):
+        name, text = _field(passages, row, "id"), _field(passages, row, "text")
+        # The same id twice cannot be told apart in the ranking; the first stays.
+        title = f"{row.get('law') or ''} {row.get('article') or ''}".strip()
+        named.setdefault(name, Passage(name, title, text))
+    asked: dict[str, Query] = {}
+    for row in read_rows(queries):
+        relevant = row.get("relevant")
+        if not isinstance(relevant, list) or not relevant:
+            raise CorpusError(
+                f"{queries} 的 {row.get('id')} 缺少 relevant(相关段落编号的数组)",
+                f"{queries}: {row.get('id')} lacks relevant, an array of passage ids",
+            )
+        query = Query(
+            _field(queries, row, "id"), _field(queries, row, "query"), tuple(map(str, relevant))
         )
-    except (KeyError, TypeError) as error:
-        raise CorpusError(
-            f"{passages} 或 {queries} 缺少字段 {error}", f"a row lacks the field {error}"
-        ) from error
+        asked.setdefault(query.id, query)
+    if not named or not asked:
+        empty = queries if named else passages
+        raise CorpusError(f"{empty} 中没有内容,请检查文件", f"{empty} holds nothing")
+    kept = tuple(asked.values())
+    return Benchmark(tuple(named.values()), kept[:limit] if limit else kept)
+
+
+def _field(file: Path, row: dict[str, Any], key: str) -> str:
+    if not isinstance(row, dict) or row.get(key) is None:
+        raise CorpusError(f"{file} 有一行缺少字段 {key}", f"{file}: a row lacks the field {key}")
+    return str(row[key])
 
 
 def load_benchmark(data: Path, name: str) -> Benchmark:
@@ -156,29 +176,64 @@ def run_benchmark(
             index_s = time.perf_counter() - started
             names = {info.id: info.name for info in assistant.library.documents()}
             run: dict[str, dict[str, float]] = {}
-            seconds = []
-            for done, query in enumerate(benchmark.queries):
-                began = time.perf_counter()
-                hits = assistant.search(query.text, top_k=N_CHUNKS, mode=mode)
-                seconds.append(time.perf_counter() - began)
-                best: dict[str, float] = {}
-                for hit in hits:
-                    best.setdefault(names[hit.chunk.document_id], hit.score)
-                run[query.id] = best
+            began = time.perf_counter()
+            for done, query in enumerate(benchmark.queries, 1):
+                run[query.id] = rank_passages(assistant, query.text, mode, names)
                 if progress:
-                    progress("查询", done + 1, len(benchmark.queries))
+                    progress("查询", done, len(benchmark.queries))
+            query_s = time.perf_counter() - began
+            latency = _latency_ms(assistant, benchmark, mode)
         size = sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
-        qrels = {q.id: q.relevant for q in benchmark.queries}
-    latency = np.percentile(np.array(seconds) * 1000, [50, 95])
     return BenchmarkResult(
         mode=mode,
         n_passages=len(benchmark.passages),
         n_queries=len(benchmark.queries),
-        scores=score_run(qrels, run),
+        scores=score_run({q.id: q.relevant for q in benchmark.queries}, run),
         index_s=index_s,
-        queries_per_s=len(seconds) / sum(seconds),
-        latency_p50_ms=float(latency[0]),
-        latency_p95_ms=float(latency[1]),
+        queries_per_s=len(benchmark.queries) / query_s,
+        latency_p50_ms=latency[0],
+        latency_p95_ms=latency[1],
         bytes_on_disk=size,
-        peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        peak_memory_mb=peak_memory_mb(),
     )
+
+
+def rank_passages(
+    assistant: Assistant, query: str, mode: Mode, names: dict[int, str]
+) -> dict[str, float]:
+    """The best passages of a query with scores by rank; a passage ranks as its best chunk does."""
+    n_chunks = N_CHUNKS
+    while True:
+        try:
+            hits = assistant.search(query, top_k=n_chunks, mode=mode)
+        except QuestionError:  # nothing that can be searched; scores zero, as nothing was found
+            return {}
+        best: dict[str, float] = {}
+        for hit in hits:
+            best.setdefault(names[hit.chunk.document_id], 1.0 / hit.rank)
+        # Long passages have many chunks each, which crowd the others out.
+        if len(best) >= N_PASSAGES or len(hits) < n_chunks or n_chunks >= MAX_CHUNKS:
+            return best
+        n_chunks *= 2
+
+
+def _latency_ms(assistant: Assistant, benchmark: Benchmark, mode: Mode) -> tuple[float, float]:
+    step = max(1, len(benchmark.queries) // N_TIMED)
+    seconds = []
+    for query in benchmark.queries[::step]:
+        began = time.perf_counter()
+        with suppress(QuestionError):
+            assistant.search(query.text, top_k=TOP_K, mode=mode)
+        seconds.append(time.perf_counter() - began)
+    p50, p95 = np.percentile(np.array(seconds) * 1000, [50, 95])
+    return float(p50), float(p95)
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process has had resident; NaN where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

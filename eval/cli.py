@@ -2,11 +2,14 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from corpus.errors import CorpusError
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
@@ -22,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--questions", type=Path, help="问题集 (JSON Lines); default: our own")
     parser.add_argument("--split", choices=["dev", "test", "all"], default="all")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write an HTML report")
-    parser.add_argument("--limit", type=int, default=0, help="only the first N questions")
+    parser.add_argument("--limit", type=_count, default=0, help="only the first N questions")
+    parser.add_argument("--compare", type=Path, metavar="RUN.json", help="an earlier run's file")
+    parser.add_argument("--curve", action="store_true", help="print the refusal curve too")
     parser.add_argument("--passages", type=Path, help="for retrieval: rows {id, text}")
     parser.add_argument("--queries", type=Path, help="for retrieval: rows {id, query, relevant}")
     parser.add_argument("--mode", choices=["hybrid", "dense", "lexical"], default="hybrid")
@@ -42,25 +47,49 @@ def run(args: argparse.Namespace, open_assistant: Open) -> int:
 
 
 def _answers(args: argparse.Namespace, open_assistant: Open) -> int:
-    from eval.questions import load_questions
-    from eval.report import html_report, text_report
-    from eval.runner import evaluate, run_json, save_run
+    from eval.questions import read_questions
+    from eval.report import calibration_of, html_report, text_report
+    from eval.runner import evaluate
+    from eval.runs import FOLDER, compare, load_run, run_json, save_run
 
-    questions = load_questions(args.questions, args.split)
+    questions, problems = read_questions(args.questions, args.split)
     if args.limit:
         questions = questions[: args.limit]
+    before = load_run(args.compare) if args.compare else None
     with open_assistant(args) as assistant:
-        result = evaluate(assistant, questions, split=args.split, progress=_progress)
-        kept = save_run(result, assistant.library.home / "runs")
+        result = evaluate(
+            assistant, questions, split=args.split, progress=_progress, problems=problems
+        )
+        kept = save_run(result, assistant.library.home / FOLDER)
+    differences = compare(before, result) if before else []
     report = args.report or kept.with_suffix(".html")
-    report.write_text(html_report(result), "utf-8")
-    _print(
-        json.dumps(run_json(result), ensure_ascii=False, indent=1)
-        if args.json
-        else text_report(result)
-    )
-    sys.stderr.write(f"报告 report: {report}\n")
+    try:
+        report.write_text(html_report(result, differences), "utf-8")
+    except OSError as error:
+        raise CorpusError(
+            f"无法写入报告 {report}:{error},请换一个可写的位置", f"cannot write {report}: {error}"
+        ) from error
+    if args.json:
+        values = run_json(result) | {"compared": [asdict(d) for d in differences]}
+        values["calibration"] = asdict(calibration_of(result).chosen)
+        _print(json.dumps(_no_nan(values), ensure_ascii=False, indent=1))
+    else:
+        _print(text_report(result, differences))
+        if args.curve:
+            _print("\n" + calibration_of(result).table())
+    for problem in result.problems:
+        sys.stderr.write(f"{problem}\n")
+    sys.stderr.write(f"结果 run: {kept}\n报告 report: {report}\n")
     return 0
+
+
+def _no_nan(value: object) -> object:
+    """JSON knows no NaN; what could not be divided is null."""
+    if isinstance(value, dict):
+        return {key: _no_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_no_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _retrieval(args: argparse.Namespace) -> int:
@@ -69,12 +98,12 @@ def _retrieval(args: argparse.Namespace) -> int:
     if not args.passages or not args.queries:
         sys.stderr.write("zhengwen eval retrieval: --passages and --queries are needed\n")
         return 2
-    benchmark = read_benchmark(args.passages, args.queries)
+    benchmark = read_benchmark(args.passages, args.queries, args.limit)
     result = run_benchmark(benchmark, mode=args.mode, model=args.model, progress=_progress)
     if args.json:
         values = asdict(result)
         values["scores"] = {name: asdict(v) for name, v in result.scores.means.items()}
-        _print(json.dumps(values, indent=1))
+        _print(json.dumps(_no_nan(values), indent=1))
         return 0
     lines = [f"{result.n_passages} passages, {result.n_queries} queries, {result.mode}"]
     for name, value in result.scores.means.items():
@@ -86,6 +115,13 @@ def _retrieval(args: argparse.Namespace) -> int:
     )
     _print("\n".join(lines))
     return 0
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
 
 
 def _print(text: str) -> None:

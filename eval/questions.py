@@ -56,12 +56,28 @@ class Span:
 
 
 def load_questions(file: Path | None = None, split: str = "all") -> list[Question]:
-    """Read a question file; None is the project's own set.
+    """Read a question file whose every row must be valid; None is the project's own set.
 
     Raises
     ------
     CorpusError
         Naming the file, the line and what is wrong with it.
+    """
+    questions, problems = read_questions(file, split)
+    if problems:
+        raise CorpusError(problems[0], problems[0])
+    return questions
+
+
+def read_questions(
+    file: Path | None = None, split: str = "all"
+) -> tuple[list[Question], tuple[str, ...]]:
+    """Read the good rows of a question file, and say what is wrong with the others.
+
+    Raises
+    ------
+    CorpusError
+        If the file as a whole cannot be read.
     """
     name = str(file) if file else "eval/questions.jsonl"
     try:
@@ -71,31 +87,58 @@ def load_questions(file: Path | None = None, split: str = "all") -> list[Questio
             f"无法读取问题集 {name}:{error},请给出 UTF-8 编码的 JSON Lines 文件",
             f"cannot read questions {name}: {error}",
         ) from error
-    questions = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            question = _question(name, number, line)
-            if split in ("all", question.split):
-                questions.append(question)
-    return questions
+    questions: dict[str, Question] = {}
+    problems = []
+    # Not splitlines(): JSON strings may hold U+2028 and the like as they are.
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            question = _question(json.loads(line))
+            if question.id in questions:
+                raise ValueError(f"id {question.id} 重复 (twice)")
+            questions[question.id] = question
+        except (ValueError, RecursionError) as error:
+            problems.append(f"问题集 {name} 第 {number} 行无效 (line {number}): {error}")
+    chosen = [q for q in questions.values() if split in ("all", q.split)]
+    return chosen, tuple(problems)
 
 
-def _question(name: str, number: int, line: str) -> Question:
-    try:
-        row = json.loads(line)
-        return Question(
-            id=str(row["id"]),
-            type=str(row.get("type", "fact")),
-            question=str(row["question"]),
-            evidence=tuple(Evidence(e.get("case"), str(e["text"])) for e in row["evidence"]),
-            must=tuple(tuple(map(str, m)) for m in row.get("must") or ()),
-            history=tuple(map(str, row.get("history") or ())),
-            split=str(row.get("split", "")),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorpusError(
-            f"问题集 {name} 第 {number} 行无效:{error!r}", f"{name}, line {number}: {error!r}"
-        ) from error
+def _question(row: object) -> Question:
+    """Check one row; a ValueError says what is wrong with it."""
+    if not isinstance(row, dict):
+        raise ValueError("应为 JSON 对象 (expected an object)")
+    missing = [key for key in ("id", "question") if str(row.get(key) or "").strip() == ""]
+    if missing:
+        raise ValueError(f"缺少字段 (missing) {', '.join(missing)}")
+    evidence = []
+    for piece in _rows(row, "evidence"):
+        if not isinstance(piece, dict) or not str(piece.get("text") or "").strip():
+            raise ValueError("evidence 应为 [{case, text}, …]")
+        case = piece.get("case")
+        if case is not None and not isinstance(case, int):
+            raise ValueError(f"case 应为整数或 null (expected a number): {case!r}")
+        evidence.append(Evidence(case, str(piece["text"])))
+    # A fact with one wording may be given as a bare string.
+    facts = [fact if isinstance(fact, list) else [fact] for fact in _rows(row, "must")]
+    return Question(
+        id=str(row["id"]),
+        type=str(row.get("type") or "fact"),
+        question=str(row["question"]),
+        evidence=tuple(evidence),
+        must=tuple(tuple(map(str, fact)) for fact in facts if fact),
+        history=tuple(map(str, _rows(row, "history"))),
+        split=str(row.get("split") or ""),
+    )
+
+
+def _rows(row: dict[str, object], key: str) -> list[object]:
+    value = row.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ValueError(f"{key} 应为数组 (expected an array): {value!r}"[:200])
+    return value
 
 
 def gold_spans(question: Question, documents: Iterable[Document]) -> list[Span | None]:

@@ -61,6 +61,39 @@ def score_run(
     return Scores(means, by_query)
 
 
+def score_evidence(
+    pieces: Mapping[str, Sequence[Sequence[str]]],
+    run: Mapping[str, Mapping[str, float]],
+    cutoffs: Sequence[int] = (5, 10),
+) -> dict[str, dict[str, float]]:
+    """Share of each query's pieces of evidence that the first k chunks hold: `R@k` → query → share.
+
+    One chunk may hold several pieces and one piece may run over several chunks, so recall over
+    chunks would count neither right; any chunk that holds a part of a piece finds it.
+
+    Parameters
+    ----------
+    pieces
+        Query → for every piece the ids of the chunks that hold a part of it.
+    """
+    qrels = {(q, i): ids for q, found in pieces.items() for i, ids in enumerate(found)}
+    names = {key: f"{n}" for n, key in enumerate(qrels)}
+    scores = score_run(
+        {names[key]: ids for key, ids in qrels.items()},
+        {names[key]: run.get(key[0], {}) for key in qrels},
+        [f"Success@{k}" for k in cutoffs],
+    )
+    result: dict[str, dict[str, float]] = {}
+    for k in cutoffs:
+        found = scores.by_query[f"Success@{k}"]
+        result[f"R@{k}"] = {
+            q: float(np.mean([found[names[q, i]] for i in range(len(pieces[q]))]))
+            for q in pieces
+            if pieces[q]
+        }
+    return result
+
+
 def interval(values: Sequence[float], seed: int = 0) -> Interval:
     """The mean of `values` with its 95 % percentile bootstrap interval."""
     if not values:

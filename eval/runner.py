@@ -1,23 +1,23 @@
 """An assistant and questions in, a scored run out: retrieval and answers, overall and by type."""
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from corpus.errors import CorpusError, UserError
+from corpus.types import Chunk, Document
 from eval.answers import AnswerScore, score_answer
 from eval.questions import Question, Span, gold_spans
-from eval.ranking import Interval, interval, score_run
+from eval.ranking import Interval, interval, score_evidence, score_run
 from rag.assistant import Assistant
 
 TOP_K = 10
-RETRIEVAL = ("Success@1", "Success@5", "Success@10", "R@5", "R@10", "RR@10", "nDCG@10")
+SHOWN = 3  # hits whose text is kept for the report
+RANKED = ("Success@1", "Success@5", "Success@10", "RR@10", "nDCG@10", "AP@10")  # over chunks
+RETRIEVAL = ("Success@1", "Success@5", "Success@10", "R@5", "R@10", "RR@10", "nDCG@10", "AP@10")
 ANSWERS = ("must", "precision", "recall", "verbatim")
 
 Progress = Callable[[str, int, int], None]
@@ -42,6 +42,8 @@ class Row:
     refused: bool
     failed: bool
     metrics: dict[str, float]  # those that apply to the question
+    split: str = ""
+    causes: tuple[str, ...] = ()  # why it failed: a metric, "refused", "answered" or "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Run:
     model: str
     answerer: str
     rows: tuple[Row, ...]
+    problems: tuple[str, ...] = ()  # questions that were left out, and why
 
     def values(self, metric: str, kind: str = "") -> list[float]:
         """The values of a metric, of one question type if given."""
@@ -74,6 +77,17 @@ class Run:
         return refusal_rates([(row.answerable, row.refused) for row in self.rows])
 
     @property
+    def answered(self) -> dict[str, float]:
+        """By type of the answerable questions: the share that was answered with all facts."""
+        result = {}
+        for kind in self.types:
+            rows = [row for row in self.rows if row.type == kind and row.answerable]
+            if rows:
+                whole = [not r.refused and r.metrics.get("must", 1.0) == 1.0 for r in rows]
+                result[kind] = _mean(whole)
+        return result
+
+    @property
     def latency_ms(self) -> tuple[float, float]:
         """Median and 95th percentile of the time to a full answer."""
         values = np.array(self.values("seconds") or [0.0]) * 1000
@@ -92,109 +106,125 @@ def refusal_rates(pairs: Sequence[tuple[bool, bool]]) -> dict[str, float]:
     }
 
 
-def refusal_curve(run: Run) -> list[tuple[float, dict[str, float]]]:
-    """The rates at every threshold of the confidence from 0 to 1 in steps of 0.05."""
-    return [
-        (
-            step / 20,
-            refusal_rates([(row.answerable, row.confidence < step / 20) for row in run.rows]),
-        )
-        for step in range(21)
-    ]
-
-
 def evaluate(
     assistant: Assistant,
     questions: Sequence[Question],
     *,
     split: str = "all",
     progress: Progress | None = None,
+    problems: Sequence[str] = (),
 ) -> Run:
     """Ask every question and score retrieval and answers.
+
+    A question whose evidence stands in no document is left out and named in the run's problems,
+    after those given.
 
     Raises
     ------
     CorpusError
-        If the evidence of a question stands in no document.
+        If no question is left.
     """
-    documents = {i.id: assistant.library.document(i.id) for i in assistant.library.documents()}
-    golds: dict[str, list[Span]] = {}
+    library = assistant.library
+    documents = {info.id: library.document(info.id) for info in library.documents()}
+    found = list(problems)
+    judge = _Judge(assistant, documents, {})
+    asked: list[tuple[Question, list[Span]]] = []
     for question in questions:
         spans = gold_spans(question, documents.values())
-        if None in spans:
-            lost = question.evidence[spans.index(None)].text
-            raise CorpusError(
-                f"问题 {question.id} 的依据不在任何文档中:“{lost[:40]}”,请先添加该文档或改正问题集",
-                f"evidence of question {question.id} stands in no document",
+        lost = [e.text for e, s in zip(question.evidence, spans, strict=True) if s is None]
+        if lost:
+            found.append(
+                f"问题 {question.id} 的依据不在任何文档中 (evidence nowhere):“{lost[0][:40]}”"
             )
-        golds[question.id] = [span for span in spans if span is not None]
-    qrels: dict[str, list[str]] = {}
-    results: dict[str, dict[str, float]] = {}
-    rows: list[tuple[Question, Row]] = []
-    for done, question in enumerate(questions):
-        row, relevant, ranked = _ask(assistant, question, golds[question.id])
-        if question.answerable:
-            qrels[question.id], results[question.id] = relevant, ranked
-        rows.append((question, row))
+        else:
+            asked.append((question, [span for span in spans if span]))
+    if not asked:
+        why = found[0] if found else "没有问题 (no questions)"
+        raise CorpusError(
+            f"没有可评测的问题:{why},请先添加相应文档或改正问题集",
+            f"nothing to evaluate: {why}",
+        )
+    rows = []
+    run: dict[str, dict[str, float]] = {}
+    for done, (question, gold) in enumerate(asked, 1):
+        row, run[question.id] = judge.ask(question, gold)
+        rows.append(row)
         if progress:
-            progress("评测", done + 1, len(questions))
-    scores = score_run(qrels, results, RETRIEVAL) if qrels else None
-    for question, row in rows:
-        if scores and question.answerable:
-            row.metrics.update({m: scores.by_query[m][question.id] for m in RETRIEVAL})
+            progress("评测", done, len(asked))
+    judge.score_retrieval(rows, {q.id: gold for q, gold in asked if q.answerable}, run)
     return Run(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         split=split,
-        model=assistant.library.encoder.name,
+        model=library.encoder.name,
         answerer=assistant.config.answerer,
-        rows=tuple(row for _, row in rows),
+        rows=tuple(rows),
+        problems=tuple(found),
     )
 
 
-def _ask(
-    assistant: Assistant, question: Question, gold: Sequence[Span]
-) -> tuple[Row, list[str], dict[str, float]]:
-    """The row of one question, the ids that count as relevant, and the ranking over them.
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    assistant: Assistant
+    documents: dict[int, Document]
+    chunks: dict[int, list[Chunk]]  # of the documents that hold evidence; filled when needed
 
-    What is to be found are the pieces of evidence: a hit stands for the first piece that it
-    overlaps and no earlier hit stands for, any other hit for itself.
-    """
-    documents = {span.document: assistant.library.document(span.document) for span in gold}
-    try:
-        answer = assistant.ask(question.question, history=question.history)
-    except UserError as error:
-        row = _failed_row(question, str(error))
-        return row, [f"gold-{i}" for i in range(len(gold))], {}
-    hits = assistant.search(answer.completed_question, top_k=TOP_K)
-    ranked: dict[str, float] = {}
-    for hit in hits:
-        span = Span(hit.chunk.document_id, hit.chunk.start, hit.chunk.end)
-        pieces = [f"gold-{i}" for i, g in enumerate(gold) if span.overlaps(g)]
-        for name in [p for p in pieces if p not in ranked] or [f"chunk-{hit.chunk.id}"]:
-            # One chunk can hold several pieces; they share its place.
-            ranked[name] = 1.0 / hit.rank
-    for citation in answer.citations:
-        if citation.document_id not in documents:
-            documents[citation.document_id] = assistant.library.document(citation.document_id)
-    score = score_answer(question, answer, gold, documents)
-    row = Row(
-        id=question.id,
-        type=question.type,
-        question=question.question,
-        history=question.history,
-        completed=answer.completed_question,
-        answerable=question.answerable,
-        gold=tuple(e.text for e in question.evidence),
-        must=question.must,
-        answer=answer.answer,
-        cited=tuple(c.quote for c in answer.citations),
-        retrieved=tuple(hit.chunk.text for hit in hits[:3]),
-        confidence=answer.confidence,
-        refused=answer.refused,
-        failed=score.failed(question),
-        metrics=_applying(score),
-    )
-    return row, [f"gold-{i}" for i in range(len(gold))], ranked
+    def ask(self, question: Question, gold: Sequence[Span]) -> tuple[Row, dict[str, float]]:
+        """The row of one question, and its ranking of chunks for the ranking measures."""
+        try:
+            answer = self.assistant.ask(question.question, history=question.history)
+            hits = self.assistant.search(answer.completed_question, top_k=TOP_K)
+        except UserError as error:
+            return _failed_row(question, str(error)), {}
+        score = score_answer(question, answer, gold, self.documents)
+        row = Row(
+            id=question.id,
+            type=question.type,
+            question=question.question,
+            history=question.history,
+            completed=answer.completed_question,
+            answerable=question.answerable,
+            gold=tuple(e.text for e in question.evidence),
+            must=question.must,
+            answer=answer.answer,
+            cited=tuple(c.quote for c in answer.citations),
+            retrieved=tuple(hit.chunk.text for hit in hits[:SHOWN]),
+            confidence=answer.confidence,
+            refused=answer.refused,
+            failed=score.failed(question),
+            metrics=_applying(score),
+            split=question.split,
+            causes=score.causes(question),
+        )
+        # Ranks, not scores: equal scores would leave the order to the measures' library.
+        return row, {str(hit.chunk.id): 1.0 / hit.rank for hit in hits}
+
+    def score_retrieval(
+        self,
+        rows: Sequence[Row],
+        golds: Mapping[str, Sequence[Span]],
+        run: Mapping[str, Mapping[str, float]],
+    ) -> None:
+        """Add the retrieval measures to the rows of questions that have evidence."""
+        if not golds:
+            return
+        pieces = {q: [self._holding(span) for span in gold] for q, gold in golds.items()}
+        qrels = {
+            q: list(dict.fromkeys(i for ids in found for i in ids)) for q, found in pieces.items()
+        }
+        scores = score_run(qrels, run, RANKED).by_query | score_evidence(pieces, run)
+        for row in rows:
+            if row.id in golds:
+                row.metrics.update({m: scores[m][row.id] for m in RETRIEVAL})
+
+    def _holding(self, gold: Span) -> list[str]:
+        """Ids of the chunks that share text with a piece of evidence."""
+        if gold.document not in self.chunks:
+            self.chunks[gold.document] = self.assistant.library.store.chunks(gold.document)
+        return [
+            str(chunk.id)
+            for chunk in self.chunks[gold.document]
+            if Span(gold.document, chunk.start, chunk.end).overlaps(gold)
+        ]
 
 
 def _failed_row(question: Question, answer: str) -> Row:
@@ -203,56 +233,13 @@ def _failed_row(question: Question, answer: str) -> Row:
         completed=question.question, answerable=question.answerable,
         gold=tuple(e.text for e in question.evidence), must=question.must, answer=answer,
         cited=(), retrieved=(), confidence=0.0, refused=False, failed=True, metrics={},
+        split=question.split, causes=("error",),
     )  # fmt: skip
 
 
 def _applying(score: AnswerScore) -> dict[str, float]:
     values = {name: getattr(score, name) for name in (*ANSWERS, "seconds")}
     return {name: float(value) for name, value in values.items() if value is not None}
-
-
-def save_run(run: Run, folder: Path) -> Path:
-    """Keep a run as JSON, so that a later one can be compared with it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{run.date.replace(':', '')}-{run.split}.json"
-    file.write_text(json.dumps(asdict(run), ensure_ascii=False), "utf-8")
-    return file
-
-
-def load_run(file: Path) -> Run:
-    """Read back `save_run`."""
-    values = json.loads(file.read_text("utf-8"))
-    rows = tuple(_row_from_json(row) for row in values.pop("rows"))
-    return Run(**values, rows=rows)
-
-
-def _row_from_json(values: dict[str, Any]) -> Row:
-    values["must"] = tuple(tuple(fact) for fact in values["must"])
-    for name in ("history", "gold", "cited", "retrieved"):
-        values[name] = tuple(values[name])
-    return Row(**values)
-
-
-def run_json(run: Run) -> dict[str, object]:
-    """What `zhengwen eval --json` prints."""
-    names = (*RETRIEVAL, *ANSWERS)
-
-    def means(kind: str) -> Mapping[str, object]:
-        return {name: asdict(run.mean(name, kind)) for name in names if run.values(name, kind)}
-
-    p50, p95 = run.latency_ms
-    return {
-        "date": run.date,
-        "split": run.split,
-        "model": run.model,
-        "answerer": run.answerer,
-        "n_questions": len(run.rows),
-        "overall": means(""),
-        "by_type": {kind: means(kind) for kind in run.types},
-        "refusal": {k: None if math.isnan(v) else v for k, v in run.refusal.items()},
-        "latency_ms": {"p50": p50, "p95": p95},
-        "failed": [row.id for row in run.rows if row.failed],
-    }
 
 
 def _mean(values: Sequence[bool]) -> float:

@@ -15,7 +15,8 @@ from eval.answers import normal, score_answer
 from eval.questions import Evidence, Question, Span, gold_spans, load_questions
 from eval.ranking import interval, paired_p_value, score_run
 from eval.report import html_report, text_report
-from eval.runner import Row, Run, load_run, refusal_rates, save_run
+from eval.runner import Row, Run, refusal_rates
+from eval.runs import load_run, save_run
 from rag.types import Answer, Citation
 
 QUESTIONS = load_questions()
