@@ -1,0 +1,161 @@
+"""Runs over an assistant with the real cases and scripted answers; runs kept and compared."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from fake_assistant import cases_document, cite
+
+from corpus.chunks import split_chunks
+from corpus.errors import CorpusError, QuestionError
+from eval.questions import Evidence, Question, load_questions, read_questions
+from eval.runner import evaluate
+from eval.runs import compare, load_run, run_json, save_run
+from rag.types import Answer, Hit
+
+DOCUMENT = cases_document()
+CHUNKS = [replace(c, id=i, document_id=1) for i, c in enumerate(split_chunks(DOCUMENT), 1)]
+GOLD = "新收破产申请案件1332件"
+QUESTIONS = [
+    Question("a", "fact", "答得对", (Evidence(3, GOLD),), (("1332件",),), split="dev"),
+    Question("b", "followup", "追问", (Evidence(3, GOLD),), (("1332件",),), ("先前",), split="dev"),
+    Question("c", "unanswerable", "没有的", (), split="test"),
+]
+
+
+class Scripted:
+    """Answers by the question's text; what it was asked is kept."""
+
+    def __init__(self, rank: int = 1, *, wrong: bool = False) -> None:
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+        self.config = SimpleNamespace(answerer="extractive")
+        self.library = SimpleNamespace(
+            encoder=SimpleNamespace(name="fake"),
+            documents=lambda: [SimpleNamespace(id=1)],
+            document=lambda _number: DOCUMENT,
+            store=SimpleNamespace(chunks=lambda _number: CHUNKS),
+        )
+        self._rank = rank
+        self._wrong = wrong
+
+    def ask(self, question, *, history=()) -> Answer:
+        self.asked.append((question, tuple(history)))
+        if question == "坏的":
+            raise QuestionError("问题太长", "too long")
+        if question == "没有的":
+            return Answer(question, question, "没有", True, (), (), "extractive", 0.1)
+        cited = (cite(DOCUMENT, "300多家僵尸企业" if self._wrong else GOLD, 1),)
+        text = cited[0].quote
+        completed = f"{question}(补全)"
+        return Answer(question, completed, text, False, (), cited, "extractive", 0.1)
+
+    def search(self, question, *, top_k) -> list[Hit]:
+        at = DOCUMENT.text.index(GOLD)
+        right = next(c for c in CHUNKS if c.start <= at < c.end)
+        others = [c for c in CHUNKS if c.case != 3][: top_k - 1]
+        order = [*others[: self._rank - 1], right, *others[self._rank - 1 :]]
+        return [Hit(rank, 1 / rank, c) for rank, c in enumerate(order, 1)]
+
+
+def test_a_good_run_scores_full_marks_and_reports_progress() -> None:
+    seen = []
+    assistant = Scripted()
+    run = evaluate(assistant, QUESTIONS, progress=lambda *step: seen.append(step))
+    assert seen[-1] == ("评测", 3, 3)
+    assert assistant.asked[1] == ("追问", ("先前",))
+    for metric in ("Success@1", "R@5", "must", "precision", "recall", "verbatim"):
+        assert run.mean(metric).mean == 1.0, metric
+    assert run.refusal["unanswerable_refused"] == 1.0
+    assert run.answered == {"fact": 1.0, "followup": 1.0}
+    assert not any(row.failed for row in run.rows)
+    assert run.latency_ms[0] == pytest.approx(100)
+
+
+def test_the_rank_of_the_right_chunk_is_what_counts() -> None:
+    run = evaluate(Scripted(rank=4), QUESTIONS)
+    assert run.mean("Success@1").mean == 0.0
+    assert run.mean("Success@5").mean == 1.0
+    assert run.mean("RR@10").mean == pytest.approx(0.25)
+    assert len(run.values("RR@10")) == 2  # the unanswerable question is not judged
+
+
+def test_a_question_that_cannot_be_asked_fails_and_the_rest_goes_on() -> None:
+    bad = Question("z", "fact", "坏的", (Evidence(3, GOLD),))
+    run = evaluate(Scripted(), [bad, *QUESTIONS])
+    assert run.rows[0].causes == ("error",)
+    assert run.rows[0].metrics["Success@5"] == 0.0
+    assert len(run.rows) == 4
+
+
+def test_evidence_that_is_nowhere_leaves_its_question_out() -> None:
+    lost = Question("z", "fact", "?", (Evidence(3, "这句话不在任何案例里"),))
+    elsewhere = Question("y", "fact", "?", (Evidence(2, GOLD),))  # in case 3, not in case 2
+    run = evaluate(Scripted(), [lost, elsewhere, *QUESTIONS], problems=["第 1 行"])
+    assert len(run.rows) == 3
+    assert [text[:5] for text in run.problems] == ["第 1 行", "问题 z ", "问题 y "]
+    with pytest.raises(CorpusError, match="没有可评测的问题"):
+        evaluate(Scripted(), [lost])
+
+
+def test_a_run_survives_the_disk_and_speaks_json(tmp_path: Path) -> None:
+    run = evaluate(Scripted(), QUESTIONS)
+    assert load_run(save_run(run, tmp_path / "new")) == run
+    values = json.loads(json.dumps(run_json(run), allow_nan=False))
+    assert values["overall"]["must"]["mean"] == 1.0
+    assert values["n_questions"] == 3
+    only_answerable = run_json(evaluate(Scripted(), QUESTIONS[:1]))
+    assert only_answerable["refusal"]["unanswerable_refused"] is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"rows": 3}', '{"rows": [{}]}'])
+def test_a_file_that_is_no_run_is_refused_in_one_sentence(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(content, "utf-8")
+    with pytest.raises(CorpusError, match=r"run\.json"):
+        load_run(file)
+
+
+def test_two_runs_are_compared_on_the_questions_of_both() -> None:
+    more = [replace(QUESTIONS[0], id=f"n{i}") for i in range(12)]
+    good, bad = evaluate(Scripted(), more), evaluate(Scripted(rank=7, wrong=True), more[2:])
+    found = {d.metric: d for d in compare(bad, good)}
+    assert found["must"].n_questions == 10
+    assert (found["must"].before, found["must"].after) == (0.0, 1.0)
+    assert found["must"].significant
+    assert found["verbatim"].p_value == 1.0
+
+
+# -- question files ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        '{"id": "1"}',
+        '{"id": "1", "question": "  "}',
+        '{"id": "1", "question": "?", "evidence": [{"case": 1}]}',
+        '{"id": "1", "question": "?", "evidence": "text"}',
+        '{"id": "1", "question": "?", "evidence": [{"case": "三", "text": "x"}]}',
+        '{"id": "good", "question": "again"}',
+    ],
+)
+def test_a_bad_row_is_named_and_the_rest_goes_on(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "q.jsonl"
+    good = '{"id": "good", "question": "问\u2028题", "must": ["一", ["二", "2"]], "split": "dev"}'
+    file.write_text(f"\ufeff{good}\n{line}\n\n", "utf-8")
+    questions, problems = read_questions(file)
+    assert [q.must for q in questions] == [(("一",), ("二", "2"))]
+    assert len(problems) == 1
+    assert "第 2 行" in problems[0]
+    with pytest.raises(CorpusError, match="第 2 行"):
+        load_questions(file)
+
+
+def test_a_split_can_be_chosen_and_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert {q.split for q in load_questions(split="dev")} == {"dev"}
+    with pytest.raises(CorpusError, match=r"nothing\.jsonl"):
+        load_questions(tmp_path / "nothing.jsonl")
