@@ -111,19 +111,8 @@ def best_quote(text: str, chunk: Chunk) -> tuple[int, int]:
 
 def cite(n: int, chunk: Chunk, start: int, end: int) -> Citation:
     """The citation of a stretch of a chunk, offsets in the document."""
-    return Citation(
-        n=n,
-        document=chunk.document,
-        document_id=chunk.document_id,
-        case=chunk.case,
-        case_title=chunk.case_title,
-        section=chunk.section,
-        chunk_id=chunk.id,
-        start=start,
-        end=end,
-        quote=chunk.text[start - chunk.start : end - chunk.start],
-        page=chunk.page,
-    )
+    quote = chunk.text[start - chunk.start : end - chunk.start]
+    return Citation.of(n, chunk, (start, end), quote)
 
 
 def context_of(chunk: Chunk) -> str:

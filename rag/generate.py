@@ -1,0 +1,280 @@
+"""Evidence in, a streamed answer of a language model out: local weights, or a server.
+
+Both answerers show the same passages, stream the same way and return the same kind of draft, which
+`rag.checks` judges afterwards. A model that cannot be loaded, reached, or that says nothing is a
+ModelError; the assistant then answers by extraction.
+"""
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any, cast
+
+from corpus.errors import ModelError
+from rag.evidence import Evidence
+from rag.generated import ThoughtFilter, read_draft
+from rag.prompt import Message, fitting, messages, passages
+from rag.types import Cancel, Delta, Draft
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+MAX_CONTEXT = 16_384  # tokens; longer prompts only slow an office machine down
+SERVER_CHARACTERS = 6_000  # of a prompt for a server, whose tokenizer is not known
+RETRIES = 2
+
+Pieces = Generator[str, None, None]
+
+
+class TransformersAnswerer:
+    """A causal chat model that transformers loads from a folder, or from the hub by its name.
+
+    Parameters
+    ----------
+    model
+        A folder, then nothing is downloaded, or a name like `Qwen/Qwen3-4B`.
+    max_tokens
+        Longest answer.
+    device
+        "cuda", "cpu", …; empty chooses a GPU where there is one.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be loaded, holds no safetensors, or is no chat model.
+    """
+
+    def __init__(self, model: str, *, max_tokens: int = 800, device: str = "") -> None:
+        self._tokenizer, self._model = _load(model, device)
+        self._max_tokens = max_tokens
+        self._one_at_a_time = Lock()
+        self.name = f"transformers:{Path(model).name}"
+        config = self._model.config.get_text_config()
+        longest = getattr(config, "max_position_embeddings", None) or MAX_CONTEXT
+        self._prompt_tokens = min(longest, MAX_CONTEXT) - max_tokens
+        if self._prompt_tokens < max_tokens // 4:
+            self._max_tokens = longest // 4
+            self._prompt_tokens = longest - self._max_tokens
+
+    def stream(self, evidence: Evidence, cancel: Cancel | None = None) -> Iterator[Delta | Draft]:
+        """Yield the text as it is written, then the draft."""
+        return _stream(evidence, cancel, self._count, self._prompt_tokens, self._pieces)
+
+    def _prompt(self, chat: list[Message]) -> str:
+        text: str = self._tokenizer.apply_chat_template(
+            # Models that can think aloud take seconds a question less without it.
+            chat, tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )  # fmt: skip
+        return text
+
+    def _count(self, chat: list[Message]) -> int:
+        return len(self._tokenizer(self._prompt(chat), add_special_tokens=False)["input_ids"])
+
+    def _pieces(self, chat: list[Message], cancel: Cancel | None) -> Pieces:
+        from transformers import TextIteratorStreamer
+
+        prompt = self._prompt(chat)
+        thinking = ThoughtFilter(inside=prompt.rstrip().endswith(ThoughtFilter.OPEN))
+        inputs = self._tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
+        inputs = inputs.to(self._model.device)
+        streamer = TextIteratorStreamer(self._tokenizer, skip_prompt=True, skip_special_tokens=True)
+        stop, failures = Event(), list[BaseException]()
+
+        def generate() -> None:
+            try:
+                self._generate(inputs, streamer, lambda: stop.is_set() or _cancelled(cancel))
+            except Exception as error:  # noqa: BLE001  it is raised again in the caller's thread
+                failures.append(error)
+            finally:
+                streamer.end()  # without it the reader of a dead thread waits for ever
+
+        with self._one_at_a_time:
+            thread = Thread(target=generate, daemon=True)
+            thread.start()
+            try:
+                for piece in streamer:
+                    yield thinking.feed(piece)
+                yield thinking.flush()
+            finally:
+                # Also when the reader goes away: the next answer must not wait for this one.
+                stop.set()
+                thread.join()
+        if failures:
+            raise ModelError(
+                f"模型 {self.name} 生成时出错:{failures[0]};请换用较小的模型或改用原文摘录",
+                f"{self.name} failed while writing: {failures[0]}",
+            ) from failures[0]
+
+    def _generate(self, inputs: Any, streamer: Any, stopped: Callable[[], bool]) -> None:  # noqa: ANN401
+        import torch
+        from transformers import StoppingCriteria, StoppingCriteriaList
+
+        class Stopped(StoppingCriteria):  # type: ignore[misc]
+            def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ANN401
+                return torch.full((len(input_ids),), stopped(), device=input_ids.device)
+
+        with torch.inference_mode():
+            self._model.generate(
+                **inputs,
+                streamer=streamer,
+                stopping_criteria=StoppingCriteriaList([Stopped()]),
+                max_new_tokens=self._max_tokens,
+                # Greedy: the same question gives the same answer, whatever the model's settings.
+                do_sample=False, temperature=None, top_p=None, top_k=None,
+            )  # fmt: skip
+
+
+class OpenAIAnswerer:
+    """Any server that speaks the protocol of OpenAI: vLLM, Ollama, llama.cpp, LM Studio.
+
+    The key is read from ZHENGWEN_API_KEY, else OPENAI_API_KEY; local servers need none.
+
+    Raises
+    ------
+    ModelError
+        From `stream`, if the server is down, refuses or says nothing.
+    """
+
+    def __init__(
+        self, base_url: str, model: str, *, max_tokens: int = 800, timeout_s: float = 120.0
+    ) -> None:
+        if not base_url or not model:
+            raise ModelError(
+                "使用 openai 回答方式时须给出 --base-url 和 --generator",
+                "the openai answerer needs --base-url and --generator",
+            )
+        self.name = f"openai:{model}"
+        self._base_url, self._model = base_url, model
+        self._max_tokens, self._timeout_s = max_tokens, timeout_s
+
+    def stream(self, evidence: Evidence, cancel: Cancel | None = None) -> Iterator[Delta | Draft]:
+        """Yield the text as it is written, then the draft."""
+        return _stream(evidence, cancel, _characters, SERVER_CHARACTERS, self._pieces)
+
+    def _pieces(self, chat: list[Message], cancel: Cancel | None) -> Pieces:
+        from httpx import HTTPError
+        from openai import OpenAIError
+
+        thinking = ThoughtFilter()
+        try:
+            with (
+                self._client() as client,
+                client.chat.completions.create(
+                    model=self._model,
+                    messages=cast("Any", chat),
+                    max_tokens=self._max_tokens,
+                    temperature=0,
+                    stream=True,
+                ) as events,
+            ):
+                for event in events:
+                    if _cancelled(cancel):
+                        return
+                    if event.choices and (piece := event.choices[0].delta.content):
+                        yield thinking.feed(piece)
+            yield thinking.flush()
+        except (OpenAIError, HTTPError) as error:
+            raise ModelError(
+                f"模型服务 {self._base_url} 无法使用({_reason(error)}),本次改用原文摘录;"
+                "请确认服务已启动、地址和模型名称正确",
+                f"model server {self._base_url} cannot be used: {error}",
+            ) from error
+
+    def _client(self) -> "OpenAI":
+        from openai import OpenAI
+
+        key = os.environ.get("ZHENGWEN_API_KEY") or os.environ.get("OPENAI_API_KEY")
+        return OpenAI(
+            base_url=self._base_url,
+            api_key=key or "none",
+            timeout=self._timeout_s,
+            max_retries=RETRIES,
+        )
+
+
+def _stream(
+    evidence: Evidence,
+    cancel: Cancel | None,
+    count: Callable[[list[Message]], int],
+    limit: int,
+    pieces: Callable[[list[Message], Cancel | None], Pieces],
+) -> Iterator[Delta | Draft]:
+    """Choose the passages that fit, stream what is written about them, read it as a draft."""
+    chunks = fitting(evidence.question, passages(evidence), count, limit)
+    if not chunks:
+        yield Draft(refused=True, confidence=evidence.confidence)
+        return
+    written = []
+    with closing(pieces(messages(evidence.question, chunks), cancel)) as stream:
+        for piece in stream:
+            if piece:
+                written.append(piece)
+                yield Delta(piece)
+    text = "".join(written)
+    if not text.strip() and not _cancelled(cancel):
+        raise ModelError(
+            "模型没有写出任何内容,本次改用原文摘录",
+            "the model wrote nothing; answering by extraction",
+        )
+    draft = read_draft(text, chunks)
+    yield Draft(
+        sentences=draft.sentences,
+        citations=draft.citations,
+        refused=draft.refused,
+        note=draft.note,
+        confidence=evidence.confidence,
+    )
+
+
+def _characters(chat: list[Message]) -> int:
+    return sum(len(message["content"]) for message in chat)
+
+
+def _cancelled(cancel: Cancel | None) -> bool:
+    return cancel is not None and cancel.is_set()
+
+
+def _reason(error: Exception) -> str:
+    from openai import APIConnectionError, APIStatusError, APITimeoutError
+
+    if isinstance(error, APITimeoutError):
+        return "超时"
+    if isinstance(error, APIConnectionError):
+        return "连接不上"
+    if isinstance(error, APIStatusError):
+        return f"返回 {error.status_code}"
+    return "传输中断"
+
+
+def _load(model: str, device: str) -> tuple[Any, Any]:
+    """The tokenizer and the model, ready to generate."""
+    local = bool(model) and Path(model).is_dir()
+    if not local and (model.count("/") != 1 or model.startswith((".", "~", "/"))):
+        raise ModelError(
+            f"没有生成模型文件夹 {model or '(未指定)'},"
+            "请用 --generator 给出文件夹,或形如 Qwen/Qwen3-4B 的名称",
+            f"no model folder {model!r}; give a folder or a name like Qwen/Qwen3-4B",
+        )
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    options = {"local_files_only": local, "trust_remote_code": False}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model, **options)
+        weights = AutoModelForCausalLM.from_pretrained(
+            model, use_safetensors=True, dtype="auto", **options
+        )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise ModelError(
+            f"无法加载生成模型 {model}:请检查文件夹是否完整(须为 safetensors 格式的对话模型)",
+            f"cannot load generator {model}: {error}",
+        ) from error
+    if not tokenizer.chat_template:
+        raise ModelError(
+            f"{model} 不是对话模型(没有 chat template),请换用 Instruct 或 Chat 版本",
+            f"{model} has no chat template; use an instruct or chat model",
+        )
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return tokenizer, weights.to(device).eval()
