@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from docx import Document
 from page_helpers import ABSENT, EVIL, FACT, PHONE, ask, in_view
 
 pytestmark = pytest.mark.browser
@@ -130,6 +131,12 @@ def test_answer_is_exported_with_its_sources(visit):
     assert started.value.suggested_filename.endswith(".md")
     assert "528" in text
     assert "本内容由人工智能辅助生成" in text
+    turn.locator(".acts > details summary").click()
+    with page.expect_download() as started:
+        turn.locator("a[download]", has_text="Word").click()
+    assert started.value.suggested_filename == "广州税费争议调解机构有几个，配备多少名调解员.docx"
+    words = Document(started.value.path()).paragraphs
+    assert any("528" in paragraph.text for paragraph in words)
 
 
 def test_keyboard_sends_breaks_lines_and_stops(visit):

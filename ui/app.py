@@ -22,7 +22,7 @@ from ui.documents import MAX_FILE_MB
 from ui.endpoints import Endpoints
 from ui.service import Opener, Service
 from ui.shell import render_shell
-from ui.text import as_lang, keys, say
+from ui.text import keys, say
 
 if TYPE_CHECKING:
     import uvicorn
@@ -144,8 +144,8 @@ def build(service: Service, uploads: Path, *, host: str = "127.0.0.1") -> "FastA
         return Response(script, media_type="text/javascript; charset=utf-8")
 
     @app.get("/export/{conversation}/{message}.{kind}")
-    def export(conversation: int, message: int, kind: str, lang: str = "zh") -> Response:
-        found = endpoints.export(conversation, message, kind, as_lang(lang))
+    def export(conversation: int, message: int, kind: str) -> Response:
+        found = endpoints.export(conversation, message, kind)
         if found is None:
             return Response(status_code=404)
         headers = {"Content-Disposition": found.disposition}

@@ -14,7 +14,7 @@ from rag.types import Answer, Citation, Sentence, Stage
 from ui.markup import escape, icon, icon_button, marked
 from ui.text import CAUSES, Lang, say
 
-EXPORTS = ("md",)  # kinds of files that `ui.export` writes
+EXPORTS = ("docx", "md")  # the kinds of files that `ui.export` writes
 
 
 def render_turn(
@@ -344,7 +344,7 @@ def _footer(answer: Answer, lang: Lang, kept: tuple[int, int], rating: str) -> s
 
 def _export(kept: tuple[int, int], lang: Lang) -> str:
     links = "".join(
-        f'<a href="export/{kept[0]}/{kept[1]}.{kind}?lang={lang}" download>'
+        f'<a href="export/{kept[0]}/{kept[1]}.{kind}" download>'
         f"{escape(say('export_' + kind, lang))}</a>"
         for kind in EXPORTS
     )

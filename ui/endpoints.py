@@ -275,10 +275,10 @@ class Endpoints:
         shown = self._evaluation.show(assistant.library.home, lang)
         return {**shown, "ratings": render_ratings(self._talks().ratings(), lang)}
 
-    def export(self, conversation: int, message: int, kind: str, lang: Lang) -> Exported | None:
+    def export(self, conversation: int, message: int, kind: str) -> Exported | None:
         """An answer as a file; None if there is none of that number or kind."""
         answer = self._talks().answer(conversation, message)
-        return None if answer is None else export_answer(answer, kind, lang)
+        return None if answer is None else export_answer(answer, kind)
 
     def _uploaded(self, payload: Payload) -> tuple[Path, str]:
         return uploaded_file(payload.get("path"), payload.get("name"), self._uploads)

@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from rag.export import to_docx, to_markdown
 from rag.types import Answer
-from ui.chat import plain_answer
 from ui.conversations import title_of
-from ui.text import Lang
+
+KINDS = {
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "md": "text/markdown; charset=utf-8",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +27,18 @@ class Exported:
         return f"attachment; filename*=UTF-8''{quote(self.name)}"
 
 
-def export_answer(answer: Answer, kind: str, lang: Lang) -> Exported | None:
-    """The answer with its sources as Markdown; None for other kinds."""
-    if kind != "md":
+def export_answer(answer: Answer, kind: str) -> Exported | None:
+    """The answer with its sources as Word or Markdown; None for other kinds."""
+    if kind not in KINDS:
         return None
-    text = f"# {answer.completed_question or answer.question}\n\n{plain_answer(answer, lang)}\n"
-    return Exported(f"{_file_name(answer)}.md", "text/markdown; charset=utf-8", text.encode())
+    data = to_docx(answer) if kind == "docx" else to_markdown(answer).encode()
+    return Exported(f"{_file_name(answer)}.{kind}", KINDS[kind], data)
 
 
 def _file_name(answer: Answer) -> str:
     """The question without what file systems do not take."""
-    return (
-        "".join(c for c in title_of(answer.question) if c not in '\\/:*?"<>|?？').strip()
-        or "answer"
-    )
+    name = "".join(c for c in title_of(answer.question) if c.isprintable() and c not in _FORBIDDEN)
+    return name.strip(" .") or "answer"
+
+
+_FORBIDDEN = frozenset('\\/:*?"<>|？')

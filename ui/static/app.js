@@ -130,7 +130,8 @@
 
   function onClick(event) {
     for (const menu of $$("details.menu[open]")) {
-      if (!menu.contains(event.target)) menu.open = false;
+      const chosen = event.target.closest("a");
+      if (chosen || !menu.contains(event.target)) menu.open = false;
     }
     const button = event.target.closest("[data-do]");
     if (!button) choosesAnswer(event.target);
