@@ -94,6 +94,7 @@ def _no_nan(value: object) -> object:
 
 def _retrieval(args: argparse.Namespace) -> int:
     from eval.benchmark import read_benchmark, run_benchmark
+    from eval.ranking import common_name
 
     if not args.passages or not args.queries:
         sys.stderr.write("zhengwen eval retrieval: --passages and --queries are needed\n")
@@ -102,12 +103,15 @@ def _retrieval(args: argparse.Namespace) -> int:
     result = run_benchmark(benchmark, mode=args.mode, model=args.model, progress=_progress)
     if args.json:
         values = asdict(result)
+        values["metrics"] = {common_name(n): v.mean for n, v in result.scores.means.items()}
         values["scores"] = {name: asdict(v) for name, v in result.scores.means.items()}
         _print(json.dumps(_no_nan(values), indent=1))
         return 0
     lines = [f"{result.n_passages} passages, {result.n_queries} queries, {result.mode}"]
     for name, value in result.scores.means.items():
-        lines.append(f"{name:<12}{value.mean:.3f}  [{value.low:.3f}, {value.high:.3f}]")
+        lines.append(
+            f"{common_name(name):<12}{value.mean:.3f}  [{value.low:.3f}, {value.high:.3f}]"
+        )
     lines.append(f"index {result.index_s:.1f} s, {result.queries_per_s:.0f} queries/s")
     lines.append(f"latency p50 {result.latency_p50_ms:.0f} ms, p95 {result.latency_p95_ms:.0f} ms")
     lines.append(
@@ -118,10 +122,9 @@ def _retrieval(args: argparse.Namespace) -> int:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"应为不小于 0 的整数 (a whole number from 0): {text}")
+    return int(text)
 
 
 def _print(text: str) -> None:

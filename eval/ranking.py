@@ -43,6 +43,14 @@ class Scores:
     by_query: dict[str, dict[str, float]]  # measure → query → value
 
 
+def common_name(measure: str) -> str:
+    """What most papers call a measure: `hit@5` for `Success@5`, `MRR@10` for `RR@10`."""
+    for ours, common in (("Success@", "hit@"), ("RR@", "MRR@"), ("R@", "recall@"), ("AP", "MAP")):
+        if measure.startswith(ours):
+            return common + measure.removeprefix(ours)
+    return measure
+
+
 def score_run(
     qrels: Mapping[str, Sequence[str]],
     run: Mapping[str, Mapping[str, float]],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus.errors import CorpusError
-from eval.ranking import paired_p_value
+from eval.ranking import common_name, paired_p_value
 from eval.runner import ANSWERS, RETRIEVAL, Row, Run
 
 FOLDER = "evaluations"  # in the home folder; the page shows what lies there
@@ -87,6 +87,7 @@ def run_json(run: Run) -> dict[str, object]:
     def means(kind: str) -> Mapping[str, object]:
         return {name: asdict(run.mean(name, kind)) for name in names if run.values(name, kind)}
 
+    refusal = {k: None if math.isnan(v) else v for k, v in run.refusal.items()}
     p50, p95 = run.latency_ms
     return {
         "date": run.date,
@@ -97,8 +98,24 @@ def run_json(run: Run) -> dict[str, object]:
         "overall": means(""),
         "by_type": {kind: means(kind) for kind in run.types},
         "answered": run.answered,
-        "refusal": {k: None if math.isnan(v) else v for k, v in run.refusal.items()},
+        "refusal": refusal,
+        "metrics": _flat(run) | {k: v for k, v in refusal.items() if k != "precision"},
         "latency_ms": {"p50": p50, "p95": p95},
         "failed": [row.id for row in run.rows if row.failed],
         "problems": list(run.problems),
+    }
+
+
+def _flat(run: Run) -> dict[str, float]:
+    """The means alone, by their common names, for scripts."""
+    answers = {
+        "must": "must_have_recall",
+        "precision": "citation_precision",
+        "recall": "citation_recall",
+        "verbatim": "verbatim",
+    }
+    return {
+        answers.get(name, common_name(name)): run.mean(name).mean
+        for name in (*RETRIEVAL, *ANSWERS)
+        if run.values(name)
     }

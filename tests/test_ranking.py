@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from eval.ranking import MEASURES, interval, paired_p_value, score_evidence, score_run
+from eval.ranking import MEASURES, common_name, interval, paired_p_value, score_evidence, score_run
 
 QRELS = {"a": ["x"], "b": ["y", "z"], "c": ["w"]}
 RUN = {"a": {"q": 2.0, "x": 1.0}, "b": {"y": 3.0, "q": 2.0, "z": 1.0}}
@@ -69,3 +69,10 @@ def test_a_small_difference_on_few_questions_is_not_significant() -> None:
     b = [1.0, 0.0, 1.0, 1.0, 1.0, 1.0]
     assert paired_p_value(a, b) > 0.05
     assert paired_p_value(a, b) == paired_p_value(b, a)
+
+
+def test_measures_have_common_names() -> None:
+    names = [
+        common_name(name) for name in ("Success@5", "R@100", "RR@10", "nDCG@10", "AP", "AP@10")
+    ]
+    assert names == ["hit@5", "recall@100", "MRR@10", "nDCG@10", "MAP", "MAP@10"]

@@ -1,5 +1,6 @@
 """Runs over an assistant with the real cases and scripted answers; runs kept and compared."""
 
+import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,10 @@ from fake_assistant import cases_document, cite
 
 from corpus.chunks import split_chunks
 from corpus.errors import CorpusError, QuestionError
+from eval import cli
 from eval.questions import Evidence, Question, load_questions, read_questions
 from eval.runner import evaluate
-from eval.runs import compare, load_run, run_json, save_run
+from eval.runs import FOLDER, compare, load_run, run_json, save_run
 from rag.types import Answer, Hit
 
 DOCUMENT = cases_document()
@@ -105,6 +107,8 @@ def test_a_run_survives_the_disk_and_speaks_json(tmp_path: Path) -> None:
     values = json.loads(json.dumps(run_json(run), allow_nan=False))
     assert values["overall"]["must"]["mean"] == 1.0
     assert values["n_questions"] == 3
+    assert values["metrics"]["hit@1"] == values["metrics"]["must_have_recall"] == 1.0
+    assert values["metrics"]["unanswerable_refused"] == 1.0
     only_answerable = run_json(evaluate(Scripted(), QUESTIONS[:1]))
     assert only_answerable["refusal"]["unanswerable_refused"] is None
 
@@ -125,6 +129,80 @@ def test_two_runs_are_compared_on_the_questions_of_both() -> None:
     assert (found["must"].before, found["must"].after) == (0.0, 1.0)
     assert found["must"].significant
     assert found["verbatim"].p_value == 1.0
+
+
+# -- the command line ----------------------------------------------------------------------------
+
+
+def command(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--model", default="")
+    cli.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+class Opened(Scripted):
+    """A scripted assistant as the command line opens it."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__()
+        self.library.home = home
+
+    def __enter__(self) -> "Opened":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def write_questions(file: Path) -> Path:
+    rows = [
+        {
+            "id": q.id, "question": q.question, "must": q.must, "split": q.split,
+            "evidence": [{"case": e.case, "text": e.text} for e in q.evidence],
+        }
+        for q in QUESTIONS
+    ]  # fmt: skip
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows) + "{\n", "utf-8")
+    return file
+
+
+def test_the_command_prints_json_alone_keeps_the_run_and_compares(tmp_path, capsys) -> None:
+    file = write_questions(tmp_path / "q.jsonl")
+    report = tmp_path / "r.html"
+    arguments = ("--questions", str(file), "--json", "--report", str(report))
+    assert cli.run(command(*arguments), lambda _: Opened(tmp_path)) == 0
+    (kept,) = (tmp_path / FOLDER).glob("*.json")
+    printed = capsys.readouterr()
+    values = json.loads(printed.out)
+    assert values["metrics"]["hit@1"] == 1.0
+    assert "第 4 行" in printed.err
+    assert "政问评测报告" in report.read_text("utf-8")
+    again = command(*arguments, "--compare", str(kept), "--limit", "2")
+    assert cli.run(again, lambda _: Opened(tmp_path)) == 0
+    compared = json.loads(capsys.readouterr().out)["compared"]
+    assert {d["n_questions"] for d in compared} == {2}
+
+
+def test_the_command_prints_tables_and_the_curve(tmp_path, capsys) -> None:
+    file = write_questions(tmp_path / "q.jsonl")
+    arguments = command("--questions", str(file), "--curve")
+    assert cli.run(arguments, lambda _: Opened(tmp_path)) == 0
+    printed = capsys.readouterr().out
+    assert "前五命中 hit@5" in printed
+    assert "<- chosen" in printed
+
+
+def test_a_report_that_cannot_be_written_and_missing_files_are_named(tmp_path, capsys) -> None:
+    file = write_questions(tmp_path / "q.jsonl")
+    arguments = command("--questions", str(file), "--report", str(tmp_path / "no" / "r.html"))
+    with pytest.raises(CorpusError, match="无法写入报告"):
+        cli.run(arguments, lambda _: Opened(tmp_path))
+    assert cli.run(command("retrieval"), lambda _: Opened(tmp_path)) == 2
+    assert "--passages" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        command("--limit", "-1")
 
 
 # -- question files ------------------------------------------------------------------------------
