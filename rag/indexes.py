@@ -66,11 +66,10 @@ class Indexes:
         mark = _mark(view.state)
         if not self._store.knows(mark) or mark.generation <= last.mark.generation:
             return last
-        added = self._store.changes_between(last.mark, mark).added
-        n_wanted = sum(n for _, n in self._store.chunk_ranges(added))
-        if n_wanted != len(self._store.vectors(last.encoder.fingerprint, documents=added)[0]):
-            return last  # already changed again: half of it would be the state after that
-        return Snapshot(last.encoder, view, self._vectors_at(last, last.encoder, mark), mark)
+        vectors = self._vectors_at(last, last.encoder, mark, keep=False)
+        if vectors.count != view.count:
+            return last  # changed again meanwhile: this would be half of the state after that
+        return Snapshot(last.encoder, view, vectors, mark)
 
     def rebuild(self, encoder: Encoder) -> Snapshot:
         """Build both indexes anew from the store, while the last snapshot goes on serving."""
@@ -127,7 +126,9 @@ class Indexes:
 
     # -- vectors ----------------------------------------------------------------------------
 
-    def _vectors_at(self, last: Snapshot, encoder: Encoder, mark: Mark) -> VectorIndex:
+    def _vectors_at(
+        self, last: Snapshot, encoder: Encoder, mark: Mark, *, keep: bool = True
+    ) -> VectorIndex:
         if encoder is not last.encoder or not self._store.knows(last.mark):
             return self._all_vectors(encoder, mark)
         if mark == last.mark:
@@ -142,7 +143,8 @@ class Indexes:
         index = last.vectors.changed(ids, vectors, removed)
         if not index.needs_merge:
             return index
-        return self._kept(index.merged(exact_up_to=self._exact_up_to), encoder, mark)
+        index = index.merged(exact_up_to=self._exact_up_to)
+        return self._kept(index, encoder, mark) if keep else index
 
     def _all_vectors(self, encoder: Encoder, mark: Mark) -> VectorIndex:
         ids, vectors = self._stored(encoder, None)

@@ -154,9 +154,9 @@ def test_recall_is_measured_when_lists_are_trained():
     assert 0 < index.lists.nprobe <= len(index.lists.centres)
 
 
-def saved_lists(tmp_path, n=400):
+def saved_lists(memory_path, n=400):
     index = VectorIndex.build(ids_of(n), unit(n), exact_up_to=100)
-    index.save(tmp_path, "model", 3, "token")
+    index.save(memory_path, "model", 3, "token")
     return index
 
 
@@ -164,9 +164,9 @@ def knows(generation, token):
     return (generation, token) == (3, "token")
 
 
-def test_saved_lists_spare_the_training(tmp_path, monkeypatch):
-    index = saved_lists(tmp_path)
-    saved = lists.load(tmp_path, "model", knows)
+def test_saved_lists_spare_the_training(memory_path, monkeypatch):
+    index = saved_lists(memory_path)
+    saved = lists.load(memory_path, "model", knows)
     monkeypatch.setattr("embeddings.index.train", lambda *_: pytest.fail("trained again"))
     ids = np.append(ids_of(400), 99_999)
     rows = np.concatenate([unit(400), unit(1, seed=6)])
@@ -177,42 +177,42 @@ def test_saved_lists_spare_the_training(tmp_path, monkeypatch):
     assert all(len(set(a.tolist()) & set(b.tolist())) >= 4 for a, b in both)
 
 
-def test_lists_of_another_model_or_history_are_not_used(tmp_path):
-    saved_lists(tmp_path)
-    assert lists.load(tmp_path, "other", knows) is None
-    assert lists.load(tmp_path, "model", lambda *_: False) is None
-    assert lists.load(tmp_path / "none", "model", knows) is None
-    assert lists.load(tmp_path, "model", knows) is not None
+def test_lists_of_another_model_or_history_are_not_used(memory_path):
+    saved_lists(memory_path)
+    assert lists.load(memory_path, "other", knows) is None
+    assert lists.load(memory_path, "model", lambda *_: False) is None
+    assert lists.load(memory_path / "none", "model", knows) is None
+    assert lists.load(memory_path, "model", knows) is not None
 
 
-def test_lists_that_the_vectors_outgrew_are_trained_anew(tmp_path):
-    saved_lists(tmp_path, n=200)
-    saved = lists.load(tmp_path, "model", knows)
+def test_lists_that_the_vectors_outgrew_are_trained_anew(memory_path):
+    saved_lists(memory_path, n=200)
+    saved = lists.load(memory_path, "model", knows)
     again = VectorIndex.build(ids_of(2000), unit(2000), saved=saved, exact_up_to=100)
     assert again.lists.trained_on == 2000
 
 
 @pytest.mark.parametrize("name", ["vectors.lists", "vectors.json"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "longer"])
-def test_damaged_lists_are_set_aside(tmp_path, name, damage):
-    saved_lists(tmp_path)
-    file = tmp_path / name
+def test_damaged_lists_are_set_aside(memory_path, name, damage):
+    saved_lists(memory_path)
+    file = memory_path / name
     data = bytearray(file.read_bytes())
     if damage == "flip":
         # Within a number of the manifest, so that it stays readable.
         at = data.index(b"400") if name.endswith("json") else len(data) // 2
         data[at] ^= 1
     file.write_bytes({"flip": data, "cut": data[:-3], "empty": b"", "longer": data + b"0"}[damage])
-    assert lists.load(tmp_path, "model", knows) is None
-    assert (tmp_path / f"{name}.damaged").exists()
+    assert lists.load(memory_path, "model", knows) is None
+    assert (memory_path / f"{name}.damaged").exists()
     assert not file.exists()
 
 
-def test_a_manifest_with_foreign_fields_is_refused(tmp_path):
-    saved_lists(tmp_path)
-    file = tmp_path / "vectors.json"
+def test_a_manifest_with_foreign_fields_is_refused(memory_path):
+    saved_lists(memory_path)
+    file = memory_path / "vectors.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "path": "/etc"}), "utf-8")
-    assert lists.load(tmp_path, "model", knows) is None
+    assert lists.load(memory_path, "model", knows) is None
 
 
 def test_searches_go_on_while_snapshots_are_made(exact_up_to):

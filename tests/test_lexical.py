@@ -27,8 +27,8 @@ def filled(folder):
 
 
 @pytest.fixture
-def index(tmp_path):
-    return filled(tmp_path / "lexical")
+def index(memory_path):
+    return filled(memory_path / "lexical")
 
 
 def found(index, question, top_k=10, **options):
@@ -114,21 +114,21 @@ def test_building_anew_takes_everything_else_out(index):
     assert index.view.state == State(9, "t9", 1)
 
 
-def test_another_opening_sees_the_same(tmp_path, index):
-    again = LexicalIndex.open(tmp_path / "lexical")
+def test_another_opening_sees_the_same(memory_path, index):
+    again = LexicalIndex.open(memory_path / "lexical")
     assert again.view.state == State(4, "t4", 4)
     assert found(again, "水质") == [40]
 
 
-def test_a_reader_sees_a_commit_when_it_reloads(tmp_path, index):
-    reader = LexicalIndex.open(tmp_path / "lexical")
+def test_a_reader_sees_a_commit_when_it_reloads(memory_path, index):
+    reader = LexicalIndex.open(memory_path / "lexical")
     index.apply([4], [], State(5, "t5", 3))
     assert found(reader, "水质") == [40]
     assert reader.reload().state.generation == 5
     assert found(reader, "水质") == []
 
 
-def test_an_error_while_adding_changes_nothing(tmp_path, index):
+def test_an_error_while_adding_changes_nothing(memory_path, index):
     def failing():
         yield entries([1])[0]
         raise RuntimeError("stop")
@@ -136,15 +136,15 @@ def test_an_error_while_adding_changes_nothing(tmp_path, index):
     with pytest.raises(RuntimeError, match="stop"):
         index.apply([2], failing(), State(5, "t5", 4))
     assert index.reload().state.generation == 4
-    verify(tmp_path / "lexical")
+    verify(memory_path / "lexical")
     index.apply([2], [], State(5, "t5", 3))
     assert index.view.state.generation == 5
 
 
-def test_other_terms_need_another_index(tmp_path, monkeypatch, caplog):
-    index = filled(tmp_path / "lexical")
+def test_other_terms_need_another_index(memory_path, monkeypatch, caplog):
+    index = filled(memory_path / "lexical")
     index.apply([], [], State(5, "t5", 4, terms="an older way"))
-    again = LexicalIndex.open(tmp_path / "lexical")
+    again = LexicalIndex.open(memory_path / "lexical")
     assert again.view.state == State()
     assert "an older way" in caplog.text
     assert State().terms == TERMS_VERSION
@@ -154,8 +154,8 @@ def files(folder):
     return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
 
 
-def test_every_file_is_checked(tmp_path, index, caplog):
-    folder = tmp_path / "lexical"
+def test_every_file_is_checked(memory_path, index, caplog):
+    folder = memory_path / "lexical"
     verify(folder)
     names = {file.suffix for file in files(folder)}
     assert {".json", ".term", ".idx", ".store", ".fast"} <= names
@@ -172,8 +172,8 @@ def test_every_file_is_checked(tmp_path, index, caplog):
     verify(folder)
 
 
-def test_a_damaged_index_is_set_aside_and_empty(tmp_path, caplog):
-    folder = tmp_path / "lexical"
+def test_a_damaged_index_is_set_aside_and_empty(memory_path, caplog):
+    folder = memory_path / "lexical"
     filled(folder)
     file = next(folder.glob("*.idx"))
     size = file.stat().st_size
@@ -182,13 +182,13 @@ def test_a_damaged_index_is_set_aside_and_empty(tmp_path, caplog):
     again = LexicalIndex.open(folder)
     assert again.view.state == State()
     assert "not usable" in caplog.text
-    assert (tmp_path / "lexical.damaged").is_dir()
+    assert (memory_path / "lexical.damaged").is_dir()
     again.apply([], entries(), State(4, "t4", 4))
     assert found(again, "水质") == [40]
 
 
-def test_a_commit_that_was_cut_off_is_no_damage(tmp_path, index, monkeypatch):
-    folder = tmp_path / "lexical"
+def test_a_commit_that_was_cut_off_is_no_damage(memory_path, index, monkeypatch):
+    folder = memory_path / "lexical"
     with pytest.raises(RuntimeError), sealed_commit(folder):
         index.apply([4], [], State(5, "t5", 3))
         broken = (folder / "seal.json").read_bytes()
@@ -201,8 +201,8 @@ def test_a_commit_that_was_cut_off_is_no_damage(tmp_path, index, monkeypatch):
     assert again.view.state.generation == 5
 
 
-def test_leftovers_of_a_commit_that_was_cut_off_do_not_stop_the_next(tmp_path, index):
-    folder = tmp_path / "lexical"
+def test_leftovers_of_a_commit_that_was_cut_off_do_not_stop_the_next(memory_path, index):
+    folder = memory_path / "lexical"
     meta = json.loads((folder / "meta.json").read_text("utf-8"))
     segment = meta["segments"][0]["segment_id"].replace("-", "")
     for opstamp in range(meta["opstamp"], meta["opstamp"] + 20):
@@ -216,7 +216,7 @@ def test_leftovers_of_a_commit_that_was_cut_off_do_not_stop_the_next(tmp_path, i
     assert not list(folder.glob("000*"))
 
 
-def test_one_process_writes_at_a_time(tmp_path, index):
+def test_one_process_writes_at_a_time(memory_path, index):
     writer = index._index.writer(15_000_000, 1)
     with pytest.raises(ValueError, match="Lock"):
         index.apply([1], [], State(5, "t5", 3))
@@ -224,14 +224,14 @@ def test_one_process_writes_at_a_time(tmp_path, index):
     index.apply([1], [], State(5, "t5", 3))
 
 
-def test_tantivy_still_puts_checksums_where_we_look(tmp_path):
-    index = tantivy.Index(tantivy.SchemaBuilder().build(), path=str(tmp_path))
+def test_tantivy_still_puts_checksums_where_we_look(memory_path):
+    index = tantivy.Index(tantivy.SchemaBuilder().build(), path=str(memory_path))
     writer = index.writer(15_000_000, 1)
     writer.add_document(tantivy.Document())
     writer.commit()
     writer.wait_merging_threads()
     from embeddings.seal import crc_matches
 
-    segment = [p for p in tmp_path.iterdir() if len(p.stem) == 32]
+    segment = [p for p in memory_path.iterdir() if len(p.stem) == 32]
     assert segment
     assert all(crc_matches(file) for file in segment)

@@ -22,8 +22,8 @@ def encoder():
 
 
 @pytest.fixture
-def home(tmp_path):
-    return tmp_path / "home"
+def home(memory_path):
+    return memory_path / "home"
 
 
 @pytest.fixture
@@ -105,18 +105,18 @@ def test_a_changed_file_becomes_a_new_version(library):
     assert_in_step(library)
 
 
-def test_files_and_folders_are_read_and_failures_named(library, tmp_path):
-    folder = tmp_path / "files"
+def test_files_and_folders_are_read_and_failures_named(library, memory_path):
+    folder = memory_path / "files"
     (folder / "a").mkdir(parents=True)
     (folder / "b").mkdir()
     (folder / "a" / "通知.txt").write_bytes(WATER)
     (folder / "b" / "通知.txt").write_bytes(LIGHT)
     (folder / ".hidden.txt").write_bytes(BUS)
     (folder / "空.txt").write_bytes(b"")
-    report = library.add([folder, tmp_path / "missing.txt", ("x.txt", BUS)])
+    report = library.add([folder, memory_path / "missing.txt", ("x.txt", BUS)])
     assert len(report.added) == 3
     assert {i.name for i in library.documents()} == {"a/通知.txt", "b/通知.txt", "x.txt"}
-    assert {f.name for f in report.failed} == {"空.txt", str(tmp_path / "missing.txt")}
+    assert {f.name for f in report.failed} == {"空.txt", str(memory_path / "missing.txt")}
     assert all("(" in f.reason for f in report.failed)
 
 
@@ -320,13 +320,13 @@ def test_a_check_names_chunks_that_lie_outside(library):
     assert any("片段 1" in problem for problem in library.check().problems)
 
 
-def test_backup_and_restore_while_serving(home, library, encoder, tmp_path):
+def test_backup_and_restore_while_serving(home, library, encoder, memory_path):
     library.add([("a.txt", WATER)])
     other = Library.open(home, encoder)
-    library.backup(tmp_path / "copy.db")
+    library.backup(memory_path / "copy.db")
     library.add([("b.txt", LIGHT)])
     assert other.snapshot().lexical.count > 1
-    library.restore(tmp_path / "copy.db")
+    library.restore(memory_path / "copy.db")
     for view in (library, other):
         assert [i.name for i in view.documents()] == ["a.txt"]
         assert "路灯" not in all_text(view, "节能路灯")
@@ -337,14 +337,14 @@ def test_backup_and_restore_while_serving(home, library, encoder, tmp_path):
     other.close()
 
 
-def test_a_store_that_was_exchanged_is_noticed(home, library, encoder, tmp_path):
+def test_a_store_that_was_exchanged_is_noticed(home, library, encoder, memory_path):
     library.add([("a.txt", WATER)])
-    library.backup(tmp_path / "copy.db")
+    library.backup(memory_path / "copy.db")
     library.add([("b.txt", LIGHT)])
     library.close()
     for file in home.glob("zhengwen.db*"):
         file.unlink()
-    (tmp_path / "copy.db").rename(home / "zhengwen.db")
+    (memory_path / "copy.db").rename(home / "zhengwen.db")
     again = Library.open(home, encoder)
     assert_in_step(again)
     again.add([("c.txt", BUS)])
@@ -402,8 +402,8 @@ def test_questions_are_answered_while_documents_are_added(library):
     assert problems == []
 
 
-def test_a_home_that_is_no_folder_is_named_with_its_mend(tmp_path, encoder):
-    file = tmp_path / "file"
+def test_a_home_that_is_no_folder_is_named_with_its_mend(memory_path, encoder):
+    file = memory_path / "file"
     file.write_text("", "utf-8")
     with pytest.raises(StoreError, match="--home"):
         Library.open(file, encoder)

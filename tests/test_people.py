@@ -4,8 +4,8 @@ from corpus.store import FILE_NAME, Store
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path / FILE_NAME)
+def store(memory_path):
+    store = Store(memory_path / FILE_NAME)
     yield store
     store.close()
 
@@ -80,10 +80,10 @@ def test_the_audit_trail_shows_the_newest_first(store):
     assert all(e.time for e in store.audit())
 
 
-def test_messages_survive_a_new_start(tmp_path, store):
+def test_messages_survive_a_new_start(memory_path, store):
     talk = store.new_conversation("题")
     store.add_message(talk, "问", "{}")
     store.close()
-    again = Store(tmp_path / FILE_NAME)
+    again = Store(memory_path / FILE_NAME)
     assert [m.question for m in again.messages(talk)] == ["问"]
     again.close()

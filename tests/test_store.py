@@ -29,8 +29,8 @@ def made(name, text, **metadata):
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path / "home" / FILE_NAME)
+def store(memory_path):
+    store = Store(memory_path / "home" / FILE_NAME)
     yield store
     store.close()
 
@@ -198,12 +198,12 @@ def test_a_vector_for_every_chunk_or_nothing_is_stored(store):
     assert store.mark() == START
 
 
-def test_marks_tell_histories_apart(store, tmp_path):
+def test_marks_tell_histories_apart(store, memory_path):
     add(store, made("a.txt", NOTICE))
-    store.backup(tmp_path / "copy.db")
+    store.backup(memory_path / "copy.db")
     add(store, made("b.txt", CASES))
     mark = store.mark()
-    store.restore(tmp_path / "copy.db")
+    store.restore(memory_path / "copy.db")
     assert [i.name for i in store.documents()] == ["a.txt"]
     add(store, made("c.txt", CASES))
     assert store.mark().generation == mark.generation
@@ -213,12 +213,12 @@ def test_marks_tell_histories_apart(store, tmp_path):
     assert not store.knows(Mark(99, "x"))
 
 
-def test_a_backup_is_one_whole_file(store, tmp_path):
+def test_a_backup_is_one_whole_file(store, memory_path):
     add(store, made("a.txt", NOTICE))
-    file = tmp_path / "copy.db"
+    file = memory_path / "copy.db"
     file.write_text("an older file", "utf-8")
     store.backup(file)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["copy.db", "home"]
+    assert sorted(p.name for p in memory_path.iterdir()) == ["copy.db", "home"]
     copy = Store(file)
     assert copy.documents() == store.documents()
     assert copy.integrity_problems() == []
@@ -231,9 +231,9 @@ def test_a_backup_may_not_be_the_store_itself(store):
 
 
 @pytest.mark.parametrize("kind", ["missing", "text", "foreign", "cut"])
-def test_what_is_no_backup_is_refused_and_nothing_changes(store, tmp_path, kind):
+def test_what_is_no_backup_is_refused_and_nothing_changes(store, memory_path, kind):
     add(store, made("a.txt", NOTICE))
-    file = tmp_path / "bad.db"
+    file = memory_path / "bad.db"
     if kind == "text":
         file.write_text("not a database, but long enough to be one" * 50, "utf-8")
     elif kind == "foreign":
@@ -251,17 +251,17 @@ def test_what_is_no_backup_is_refused_and_nothing_changes(store, tmp_path, kind)
     assert sorted(p.name for p in store.file.parent.glob("*.restore")) == []
 
 
-def test_a_damaged_database_is_named_with_its_mend(tmp_path):
-    file = tmp_path / FILE_NAME
+def test_a_damaged_database_is_named_with_its_mend(memory_path):
+    file = memory_path / FILE_NAME
     file.write_bytes(b"\x00garbage" * 1000)
     with pytest.raises(StoreError, match=r"已损坏.*restore"):
         Store(file)
 
 
-def test_a_home_that_cannot_be_made_is_named_with_its_mend(tmp_path):
-    (tmp_path / "file").write_text("", "utf-8")
+def test_a_home_that_cannot_be_made_is_named_with_its_mend(memory_path):
+    (memory_path / "file").write_text("", "utf-8")
     with pytest.raises(StoreError, match="--home"):
-        Store(tmp_path / "file" / "home" / FILE_NAME)
+        Store(memory_path / "file" / "home" / FILE_NAME)
 
 
 def test_a_store_of_a_newer_version_is_not_touched(store):

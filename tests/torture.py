@@ -51,6 +51,7 @@ def change(home: Path, log: Path, seed: int) -> None:
             out.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
         library = open_library(home)
+        note("open")
         while True:
             infos = library.documents()
             what = rng.choices(["add", "change", "remove", "rebuild", "many"], [5, 3, 3, 1, 2])[0]
@@ -99,10 +100,14 @@ def read_until(home: Path, stop: Path) -> None:
 
 
 def _killed(row: dict[str, object]) -> int:
-    """Fork a child, let it work for a while, kill it; returns its pid."""
+    """Fork a child, let it work for a while, kill it; returns how it ended."""
     child = os.fork()
     if not child:
         _child(lambda: change(Path(str(row["home"])), Path(str(row["log"])), int(str(row["seed"]))))
+    for _ in range(6000 if row["begun"] == "True" else 0):
+        if Path(str(row["log"])).stat().st_size:
+            break
+        time.sleep(0.01)
     time.sleep(float(str(row["seconds"])))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
