@@ -204,7 +204,7 @@ def test_control_and_direction_characters_do_not_reach_the_page():
 def test_reference_names_document_case_section_and_page(document):
     c = cite(document, QUOTE, 1)
     assert reference(c, "zh").startswith(f"《{document.title}》案例二·一、")
-    assert reference(replace(c, case=None, section="", page=3), "zh").endswith("》(第 3 页)")
+    assert reference(replace(c, case=None, section="", page=3), "zh").endswith("》（第 3 页）")
     assert "Case 2" in reference(c, "en")
 
 

@@ -159,11 +159,14 @@ def citation_from(data: object) -> Citation:
 
 
 def reference(citation: Citation, lang: Lang) -> str:
-    """《document》案例四·section(第 N 页): how officials name a place in a text."""
+    """《document》案例四·section（第 N 页）: how officials name a place in a text."""
     parts = [case_name(citation.case, lang)] if citation.case is not None else []
     if citation.section:
         parts.append(citation.section)
-    page = f"({say('page_n', lang, n=citation.page)})" if citation.page else ""
+    page = ""
+    if citation.page:
+        words = say("page_n", lang, n=citation.page)
+        page = f"（{words}）" if lang == "zh" else f" ({words})"
     return f"《{citation.document}》{'·'.join(parts)}{page}"
 
 
