@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from corpus.errors import CorpusError
 
 if TYPE_CHECKING:
+    from eval.benchmark import BenchmarkResult
     from rag.assistant import Assistant
 
 Open = Callable[[argparse.Namespace], "Assistant"]
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--curve", action="store_true", help="print the refusal curve too")
     parser.add_argument("--passages", type=Path, help="for retrieval: rows {id, text}")
     parser.add_argument("--queries", type=Path, help="for retrieval: rows {id, query, relevant}")
-    parser.add_argument("--mode", choices=["hybrid", "dense", "lexical"], default="hybrid")
+    parser.add_argument("--mode", choices=["hybrid", "dense", "lexical", "all"], default="hybrid")
 
 
 def run(args: argparse.Namespace, open_assistant: Open) -> int:
@@ -93,20 +94,46 @@ def _no_nan(value: object) -> object:
 
 
 def _retrieval(args: argparse.Namespace) -> int:
-    from eval.benchmark import read_benchmark, run_benchmark
-    from eval.ranking import common_name
+    from eval.benchmark import MODES, read_benchmark, run_modes
+    from eval.ranking import common_name, paired_p_value
 
     if not args.passages or not args.queries:
         sys.stderr.write("zhengwen eval retrieval: --passages and --queries are needed\n")
         return 2
     benchmark = read_benchmark(args.passages, args.queries, args.limit)
-    result = run_benchmark(benchmark, mode=args.mode, model=args.model, progress=_progress)
+    modes = MODES if args.mode == "all" else (args.mode,)
+    results = run_modes(benchmark, modes, model=args.model, progress=_progress)
     if args.json:
-        values = asdict(result)
-        values["metrics"] = {common_name(n): v.mean for n, v in result.scores.means.items()}
-        values["scores"] = {name: asdict(v) for name, v in result.scores.means.items()}
-        _print(json.dumps(_no_nan(values), indent=1))
+        values = [_benchmark_json(result) for result in results]
+        _print(json.dumps(_no_nan(values if args.mode == "all" else values[0]), indent=1))
         return 0
+    _print("\n\n".join(_benchmark_table(result) for result in results))
+    if args.mode == "all":
+        hybrid, *halves = results
+        for half in halves:
+            for name in ("Success@1", "R@10", "RR@10"):
+                ours, theirs = (list(r.scores.by_query[name].values()) for r in (hybrid, half))
+                p_value = paired_p_value(ours, theirs)
+                change = hybrid.scores.means[name].mean - half.scores.means[name].mean
+                _print(
+                    f"hybrid - {half.mode:<8}{common_name(name):<10}{change:+.3f}  p={p_value:.3f}"
+                )
+    return 0
+
+
+def _benchmark_json(result: "BenchmarkResult") -> dict[str, object]:
+    from eval.ranking import common_name
+
+    means = result.scores.means
+    return asdict(result) | {
+        "metrics": {common_name(name): value.mean for name, value in means.items()},
+        "scores": {name: asdict(value) for name, value in means.items()},
+    }
+
+
+def _benchmark_table(result: "BenchmarkResult") -> str:
+    from eval.ranking import common_name
+
     lines = [f"{result.n_passages} passages, {result.n_queries} queries, {result.mode}"]
     for name, value in result.scores.means.items():
         lines.append(
@@ -117,8 +144,7 @@ def _retrieval(args: argparse.Namespace) -> int:
     lines.append(
         f"{result.bytes_on_disk / 1e6:.0f} MB on disk, {result.peak_memory_mb:.0f} MB peak"
     )
-    _print("\n".join(lines))
-    return 0
+    return "\n".join(lines)
 
 
 def _count(text: str) -> int:

@@ -205,6 +205,19 @@ def test_a_report_that_cannot_be_written_and_missing_files_are_named(tmp_path, c
         command("--limit", "-1")
 
 
+def test_the_command_compares_the_modes_of_a_benchmark(tmp_path, capsys) -> None:
+    passages, queries = tmp_path / "p.jsonl", tmp_path / "q.jsonl"
+    passages.write_text(
+        '{"id": "1", "text": "按期申报纳税。"}\n{"id": "2", "text": "婚姻登记。"}\n', "utf-8"
+    )
+    queries.write_text('{"id": "q", "query": "申报纳税", "relevant": ["1"]}\n', "utf-8")
+    arguments = ("retrieval", "--passages", str(passages), "--queries", str(queries))
+    assert cli.run(command(*arguments, "--mode", "all"), lambda _: Opened(tmp_path)) == 0
+    assert "hybrid - lexical hit@1     +0.000" in capsys.readouterr().out
+    assert cli.run(command(*arguments, "--json"), lambda _: Opened(tmp_path)) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"]["hit@1"] == 1.0
+
+
 # -- question files ------------------------------------------------------------------------------
 
 
