@@ -159,9 +159,12 @@ def test_cloze_takes_the_sentence_out_of_its_passage(data) -> None:
 
 
 def test_bm25_prefers_rare_terms_and_leaves_answers_out() -> None:
-    passages = texts([0, 1], [0, 2], [0, 3], [0, 1, 1])
+    passages = texts([0, 1], [2, 0], [3, 0], [1, 0, 1])
+    before = passages.flat.copy(), passages.starts.copy()
     best = bm25_top(texts([0, 1]), passages, [[0]], n_terms=4, n=1)
     assert best.tolist() == [[3]]
+    np.testing.assert_array_equal(passages.flat, before[0])
+    np.testing.assert_array_equal(passages.starts, before[1])
 
 
 def test_mined_negatives_rank_high_and_do_not_answer() -> None:

@@ -49,7 +49,9 @@ def bm25_top(
 
     def matrix(rows: Rows) -> "csr_matrix":
         ones = np.ones(len(rows.flat), np.float32)
-        found = csr_matrix((ones, rows.flat, rows.starts), shape=(len(rows), n_terms))
+        # A copy, because summing duplicates sorts and shortens the indices in place.
+        shape = (len(rows), n_terms)
+        found = csr_matrix((ones, rows.flat, rows.starts), shape=shape, copy=True)
         found.sum_duplicates()
         return found
 

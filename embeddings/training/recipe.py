@@ -57,9 +57,7 @@ def run(options: Options) -> list[DevScores]:
     miners: dict[str, Miner] = {}
     for number, stage in enumerate(STAGES, 1):
         folder = work / f"{number}-{stage.name}"
-        if (folder / "done").is_file():
-            model = sentence_transformer(folder)
-        else:
+        if not (folder / "done").is_file():
             if stage.mined and not miners:
                 miners = _miners(data, passages)
             _LOG.info("stage %d: %s", number, stage.name)
@@ -74,6 +72,8 @@ def run(options: Options) -> list[DevScores]:
             )
             write_model(model, folder)
             (folder / "done").touch()
+        # Read back even if it was just trained, so that a broken run ends like an unbroken one.
+        model = sentence_transformer(folder)
         scores = _measure(model, dev_sets, stage.name)
     minutes = (time.monotonic() - started) / 60
     write_model(model, options.out)
