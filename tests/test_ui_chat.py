@@ -197,6 +197,15 @@ def test_marks_wrap_exactly_their_words():
     )
 
 
+def test_live_message_says_what_is_being_done():
+    assert "正在理解问题" in render_live("q", "zh")
+    stages = [Stage("complete", 0.001), Stage("retrieve", 0.02), Stage("rank", 0.01)]
+    html = render_live("q", "zh", text="写到这里", stages=stages)
+    assert "正在整理回答" in html
+    assert "检索 <span>20 毫秒</span>" in html
+    assert "前面还有 3 个提问" in render_live("q", "zh", notice="前面还有 3 个提问")
+
+
 def test_control_and_direction_characters_do_not_reach_the_page():
     assert escape("a\x00b\u202ec\u2066d\n") == "abcd\n"
 

@@ -56,6 +56,7 @@ def test_every_text_is_used_by_the_page():
     prefixes = (
         "export_",
         "view_",
+        "working_",
         "kind_",
         "stage_",
         "cause_",

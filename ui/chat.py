@@ -66,7 +66,8 @@ def render_live(
 ) -> str:
     """An answer that is still being written: `text` as far as it goes, not checked yet."""
     shown = f'<p class="draft">{escape(text)}<span class="caret"></span></p>' if text else ""
-    busy = escape(notice or say("working", lang))
+    step = f"working_{stages[-1].name}" if stages else "working"
+    busy = escape(notice or say(step, lang))
     return (
         f'<article class="turn live" aria-busy="true">{render_question(question)}<div class="a">'
         f'<div class="body">{shown}</div>'

@@ -113,7 +113,12 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     ),
     "thread": ("问答内容", "Conversation"),
     "queued": ("前面还有 {n} 个提问，请稍候…", "{n} questions are ahead of yours…"),
-    "working": ("正在查找材料…", "Searching the documents…"),
+    "working": ("正在理解问题…", "Reading the question…"),
+    "working_complete": ("正在查找材料…", "Searching the documents…"),
+    "working_retrieve": ("正在排序…", "Ranking…"),
+    "working_rank": ("正在整理回答…", "Writing the answer…"),
+    "working_generate": ("正在核验…", "Checking the answer…"),
+    "working_verify": ("即将完成…", "Nearly done…"),
     "stopped": ("已停止，以上内容未经核验。", "Stopped; the text above was not checked."),
     "stopped_early": ("已停止。", "Stopped."),
     "unsaved": (
