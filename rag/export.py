@@ -40,6 +40,8 @@ def to_markdown(answer: Answer) -> str:
         lines += [f"**{_escaped(text)}**" if kind == "group" else _escaped(text) + marks, ""]
     if answer.table:
         lines += [*_markdown_table(answer), ""]
+    for note in _notes(answer):
+        lines += [_escaped(note), ""]
     if sources := _sources(answer):
         lines += [f"## {_source_title(answer)}", ""]
         for citation in sources:
@@ -64,6 +66,8 @@ def to_docx(answer: Answer, *, made: datetime | None = None) -> bytes:
             _paragraph(document, text, BODY_FONT, BODY_PT, indent=2, numbers=numbers)
     if answer.table:
         _table(document, answer)
+    for note in _notes(answer):
+        _paragraph(document, note, BODY_FONT, BODY_PT, indent=2)
     if sources := _sources(answer):
         _paragraph(document, _source_title(answer), HEADING_FONT, BODY_PT, indent=2)
         for citation in sources:
@@ -107,9 +111,11 @@ def _blocks(answer: Answer) -> Iterator[_Block]:
             group = sentence.group
             yield "group", group, ()
         yield "text", _words(sentence), sentence.citations
-    for text in (answer.note, answer.notice):
-        if text:
-            yield "text", text, ()
+
+
+def _notes(answer: Answer) -> list[str]:
+    """What follows the answer; a refusal says it itself."""
+    return [] if answer.refused else [text for text in (answer.note, answer.notice) if text]
 
 
 def _words(sentence: Sentence) -> str:
@@ -162,10 +168,14 @@ def _markdown_table(answer: Answer) -> list[str]:
 
 
 def _lay_out(document: "Document") -> None:
-    """Page, margins, page number."""
+    """Language, page, margins, page number."""
     from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.oxml.ns import qn
     from docx.shared import Mm
 
+    # Without it, programs that lack the fonts choose glyphs of other regions.
+    for language in document.styles.element.iter(qn("w:lang")):
+        language.set(qn("w:eastAsia"), "zh-CN")
     section = document.sections[0]
     section.page_width, section.page_height = Mm(210), Mm(297)
     top, bottom, left, right = (Mm(mm) for mm in MARGINS_MM)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from corpus.errors import ModelError
+from rag.config import GeneratorConfig
 from rag.evidence import Evidence
 from rag.generated import ThoughtFilter, read_draft
 from rag.prompt import Message, fitting, messages, passages
@@ -26,6 +27,26 @@ SERVER_CHARACTERS = 6_000  # of a prompt for a server, whose tokenizer is not kn
 RETRIES = 2
 
 Pieces = Generator[str, None, None]
+
+
+def open_generator(
+    kind: Literal["transformers", "openai"], config: GeneratorConfig
+) -> "TransformersAnswerer | OpenAIAnswerer":
+    """The answerer that the settings name.
+
+    Raises
+    ------
+    ModelError
+        If a local model cannot be loaded, or the settings name no model or address.
+    """
+    if kind == "transformers":
+        return TransformersAnswerer(config.generator, max_tokens=config.max_tokens)
+    return OpenAIAnswerer(
+        config.base_url,
+        config.generator,
+        max_tokens=config.max_tokens,
+        timeout_s=config.timeout_s,
+    )
 
 
 class TransformersAnswerer:

@@ -10,7 +10,8 @@ from tiny_chat import TEMPLATE, build, overfit
 
 from corpus.errors import ModelError
 from rag.checks import check
-from rag.generate import OpenAIAnswerer, TransformersAnswerer
+from rag.config import GeneratorConfig
+from rag.generate import OpenAIAnswerer, TransformersAnswerer, open_generator
 from rag.generated import ThoughtFilter, read_draft
 from rag.prompt import messages
 from rag.types import Delta, Draft
@@ -315,3 +316,12 @@ def test_a_server_that_is_down_breaks_off_or_says_nothing_is_a_model_error(serve
 def test_a_server_without_address_or_model_is_refused():
     with pytest.raises(ModelError, match="--base-url"):
         OpenAIAnswerer("", "m")
+
+
+def test_the_settings_choose_the_answerer(random_model):
+    local = GeneratorConfig(generator=str(random_model))
+    assert open_generator("transformers", local).name == f"transformers:{random_model.name}"
+    remote = GeneratorConfig(generator="m", base_url="http://127.0.0.1:9/v1")
+    assert open_generator("openai", remote).name == "openai:m"
+    with pytest.raises(ModelError):
+        open_generator("openai", GeneratorConfig())
