@@ -21,9 +21,11 @@ Simplified and Traditional Chinese, full and half width are the same to it. It n
 card, no network and no torch: `embeddings.encoder.load_encoder()` reads it with numpy.
 
 ```python
-from sentence_transformers import SentenceTransformer  # with this package installed
+from pathlib import Path
 
-model = SentenceTransformer("embeddings/model")
+from embeddings.bag import sentence_transformer  # a SentenceTransformer like any other
+
+model = sentence_transformer(Path("embeddings/model"))
 ```
 
 ## What it is for
