@@ -14,11 +14,13 @@ from typing import Protocol, Self
 
 from corpus.errors import ModelError
 from embeddings.encoder import load_encoder
+from rag.checks import check
 from rag.config import Config, default_home, load_config
 from rag.english import chinese_keywords, is_english
 from rag.evidence import Evidence, gather
 from rag.extractive import ExtractiveAnswerer
 from rag.followup import complete
+from rag.generate import open_generator
 from rag.library import Library, Progress
 from rag.match import term_and_word_sets
 from rag.questions import Intent, clean_question, read_intent, topic
@@ -90,7 +92,7 @@ class Assistant:
         config = config or load_config(home)
         library = Library.open(home, load_encoder(config.model or None), progress)
         try:
-            return cls(library, _answerer(config, library), config)
+            return cls(library, _answerer(config), config)
         except ModelError:
             library.close()
             raise
@@ -204,7 +206,7 @@ class Assistant:
                 answerer, notice = self._extractive, error.zh
                 draft = yield from _written(answerer, evidence, cancel)
         yield watch.stage("generate")
-        draft = verbatim(draft, self.library)
+        draft = self._verified(draft, evidence)
         yield watch.stage("verify")
         yield _finished(
             Answer(
@@ -224,6 +226,16 @@ class Assistant:
                 notice=notice,
             ),
             evidence,
+        )
+
+    def _verified(self, draft: Draft, evidence: Evidence) -> Draft:
+        """The draft with a verdict on every sentence; what fails is marked or dropped."""
+        parts = [c.hit for part in evidence.parts for c in part.candidates]
+        return check(
+            verbatim(draft, self.library),
+            [*evidence.hits, *parts],
+            self.library.encoder,
+            failing=self.config.answers.failing,
         )
 
 
@@ -296,8 +308,10 @@ def _written(
     return draft
 
 
-def _answerer(config: Config, library: Library) -> Answerer:
-    return ExtractiveAnswerer(config.answers)
+def _answerer(config: Config) -> Answerer:
+    if config.answerer == "extractive":
+        return ExtractiveAnswerer(config.answers)
+    return open_generator(config.answerer, config.generation)
 
 
 def _finished(answer: Answer, evidence: Evidence) -> Answer:

@@ -325,3 +325,53 @@ def test_the_settings_choose_the_answerer(random_model):
     assert open_generator("openai", remote).name == "openai:m"
     with pytest.raises(ModelError):
         open_generator("openai", GeneratorConfig())
+
+
+# The whole way: question, passages, model, checks
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    from rag.assistant import Assistant
+
+    folder = tmp_path_factory.mktemp("home")
+    Assistant.open(folder).close()
+    return folder
+
+
+def asked(home, server_url: str, question: str, **answers):
+    from rag.assistant import Assistant
+    from rag.config import AnswerConfig, Config
+
+    config = Config(
+        answerer="openai",
+        generation=GeneratorConfig(generator="m", base_url=server_url),
+        answers=AnswerConfig(**answers),
+    )
+    with Assistant.open(home, config=config) as assistant:
+        return assistant.ask(question)
+
+
+COUNT = "广州税费争议调解机构有几个，配备多少名调解员？"
+
+
+def test_an_altered_number_is_marked_in_the_answer(server, home):
+    extracted = asked(home, "http://127.0.0.1:9/v1", COUNT)
+    true = extracted.sentences[0].text
+    digits = [c for c in true if c.isdigit() and c != "9"]
+    server.pieces = (true, "[1]", true.replace(digits[0], "9"), "[1][99]", "今天天气晴朗。")
+    answer = asked(home, server.url, COUNT)
+    assert answer.answerer == "openai:m" and not answer.notice
+    right, altered, added = answer.sentences
+    assert right.support.supported
+    assert not altered.support.supported and "不在引文中" in altered.support.problems[0]
+    assert added.support.problems == ("未找到依据",)
+    dropped = asked(home, server.url, COUNT, failing="drop")
+    assert [s.text for s in dropped.sentences] == [true]
+
+
+def test_a_server_that_is_down_leaves_the_extractive_answer_with_a_notice(home):
+    answer = asked(home, "http://127.0.0.1:9/v1", COUNT)
+    assert answer.answerer == "extractive" and answer.sentences and not answer.refused
+    assert "连接不上" in answer.notice
+    assert all(s.support.supported for s in answer.sentences)
