@@ -139,7 +139,10 @@ def _benchmark_table(result: "BenchmarkResult") -> str:
         lines.append(
             f"{common_name(name):<12}{value.mean:.3f}  [{value.low:.3f}, {value.high:.3f}]"
         )
-    lines.append(f"index {result.index_s:.1f} s, {result.queries_per_s:.0f} queries/s")
+    lines.append(
+        f"index {result.index_s:.1f} s ({result.index_cpu_s:.1f} s of processor time), "
+        f"{result.queries_per_s:.1f} queries/s"
+    )
     lines.append(f"latency p50 {result.latency_p50_ms:.0f} ms, p95 {result.latency_p95_ms:.0f} ms")
     lines.append(
         f"{result.bytes_on_disk / 1e6:.0f} MB on disk, {result.peak_memory_mb:.0f} MB peak"
