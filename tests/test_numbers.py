@@ -66,6 +66,8 @@ def test_different_quantities_are_told_apart(a, b):
         "千方百计",
         "十几家",
         "数十家",
+        "一起推动",
+        "进一步",
         "“十四五”规划",
         "万众创新",
     ],
