@@ -18,6 +18,7 @@ from rag.types import Citation, Draft, Hit, Sentence, Support, Table
 
 N_SEARCHED = 20  # hits among which the passage of an uncited sentence is looked for
 N_JUDGED = 3  # of these, how many are judged in full
+PART_OF = 0.4  # share of the best citation's coverage that a further citation must reach
 WIDER = 0.06  # coverage that a further sentence of the passage must add to be quoted as well
 MAX_QUOTE = 4  # sentences
 
@@ -52,6 +53,11 @@ def check(
             cited[found.n] = found
             numbers = (found.n,)
         support = _verdict(sentence.text, [cited[n] for n in numbers], chunks, encoder, threshold)
+        if support.supported and len(numbers) > 1:
+            numbers = _relevant(sentence.text, numbers, cited, chunks)
+            support = _verdict(
+                sentence.text, [cited[n] for n in numbers], chunks, encoder, threshold
+            )
         judged.append(replace(sentence, citations=numbers, support=support))
     draft = replace(draft, sentences=tuple(judged), citations=tuple(cited.values()))
     return _renumbered(_without_failing(draft) if failing == "drop" else draft)
@@ -140,6 +146,14 @@ def _verdict(
     if verdict.score < threshold:
         problems.append(NOT_SAID)
     return Support(not problems, verdict.score, tuple(problems))
+
+
+def _relevant(
+    text: str, numbers: Sequence[int], cited: Mapping[int, Citation], chunks: Mapping[int, Chunk]
+) -> tuple[int, ...]:
+    """The citations that hold a part of the sentence: models like to cite one passage too many."""
+    held = {n: coverage(text, Source(_evidence(cited[n], chunks)).terms) for n in numbers}
+    return tuple(n for n in numbers if held[n] >= PART_OF * max(held.values()))
 
 
 def _is_verbatim(citation: Citation, chunks: Mapping[int, Chunk]) -> bool:

@@ -81,6 +81,20 @@ def test_a_citation_that_does_not_exist_is_removed():
     assert draft.sentences[0].citations == (1,)
 
 
+def test_a_citation_that_adds_nothing_is_left_out():
+    useless, other = chunk("天气预报说今天晴。", 2, 900), chunk("法院受理案件14件。", 3, 950)
+    citations = tuple(
+        cite(n, c, c.start, c.end) for n, c in enumerate((useless, chunk(), other), 1)
+    )
+    sentences = (
+        Sentence("深圳市印发《企业破产清算案件办理指南》,提出12项举措。", (1, 2)),
+        Sentence("“税宝”平台服务3.8万家企业,法院受理案件14件。", (2, 3)),
+    )
+    draft = check(Draft(sentences, citations), hits(useless, chunk(), other), None)
+    assert [s.citations for s in draft.sentences] == [(1,), (1, 2)]
+    assert all(s.support.supported for s in draft.sentences)
+
+
 def test_an_uncited_sentence_gets_its_passage_or_is_marked():
     sentences = (Sentence("“税宝”平台服务3.8万家企业。", ()), Sentence("天气晴朗,适合出游。", (9,)))
     draft = check(Draft(sentences), hits(chunk("无关的话。", 2), chunk()), None)
