@@ -78,6 +78,12 @@ def depends(question: str, places: Collection[str] = ()) -> bool:
 
 
 def _combine(previous: str, question: str, places: Collection[str]) -> Completed:
+    rest = _STRIP.sub("", question).strip()
+    own = topic(rest).replace(" ", "")
+    if len(own) > _SHORT_TOPIC and _OPENING.search(question) and not _BACKWARD.search(rest):
+        # 那么集中会审拦截了多少份? goes on, but says all that is needed.
+        bare = previous.rstrip("?？。!！ ")
+        return Completed(rest, otherwise=f"{bare},{question}")
     if not depends(question, places):
         short = len(topic(question).replace(" ", "")) <= _SHORT_TOPIC
         named = named_places(question, places)

@@ -18,6 +18,7 @@ from rag.match import term_and_word_sets
 from rag.select import Asked
 from rag.types import Hit
 
+_NO_GAIN = 0.03  # a heading that covers no more of the question than the one above it
 N_HITS = 12  # hits whose sections are looked at
 _COUNT = re.compile(
     r"([两二三四五六七八九十]|\d{1,2})\s*(?:个|项|条|种|大|方面|点|类|举措|措施|做法|创新)"
@@ -70,14 +71,18 @@ def choose_section(
             if len(entries) < 2 or (asked.intent.overview and node.kind != "case"):
                 continue
             titles = _titles(document, node)
+            covers = asked.matcher.coverage(term_and_word_sets(titles)[0])
+            above = _titles(document, document.outline[node.parent or 0])
+            gain = covers - asked.matcher.coverage(term_and_word_sets(above)[0])
             inside = [scores.get(c.id, 0.0) for c in chunks if node.start <= c.start < node.end]
             features = (
                 float(asked.encoder.encode_document([titles])[0] @ query),
-                asked.matcher.coverage(term_and_word_sets(titles)[0]),
+                covers,
                 max(inside, default=0.0),
                 float(np.mean(sorted(inside, reverse=True)[: len(entries)] or [0.0])),
                 float(wanted == len(entries)),
                 float(node.kind == "case"),
+                float(gain < _NO_GAIN),
             )
             score = float(np.dot(features, WEIGHTS))
             found.append(
@@ -86,8 +91,8 @@ def choose_section(
     return max(found, key=lambda section: section.score, default=None)
 
 
-#                  cos  cover max mean count case
-WEIGHTS = np.array([0.5, 0.6, 0.4, 0.5, 0.5, -0.1])
+#                  cos  cover max mean count case no gain
+WEIGHTS = np.array([0.5, 0.6, 0.4, 0.5, 0.5, -0.1, -0.15])
 
 
 def list_cases(

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from corpus.sentences import sentence_spans
 from embeddings.encoder import Encoder
+from rag.instructions import orders
 from rag.match import Matcher, term_and_word_sets
 from rag.questions import Intent
 from rag.types import Hit
@@ -95,7 +96,7 @@ def candidates(asked: Asked, hits: Sequence[Hit]) -> list[Candidate]:
     found = [
         (hit, hit.chunk.start + a, hit.chunk.start + b, hit.chunk.text[a:b])
         for hit in hits
-        for a, b in sentence_spans(hit.chunk.text)
+        for a, b in _statements(hit.chunk.text)
     ][:MAX_CANDIDATES]
     if not found:
         return []
@@ -109,6 +110,12 @@ def candidates(asked: Asked, hits: Sequence[Hit]) -> list[Candidate]:
     # A sentence that cannot hold the answer gives way to one that can, if that is nearly as good.
     fit = next((c for c in scored if c.fits and scored[0].score - c.score < REACH), None)
     return [fit, *(c for c in scored if c is not fit)] if fit else scored
+
+
+def _statements(text: str) -> list[tuple[int, int]]:
+    """The sentences of a passage but those that address the machine: a passage is data."""
+    spans = orders(text)
+    return [(a, b) for a, b in sentence_spans(text) if not any(s < b and a < e for s, e in spans)]
 
 
 # What introduces a thing: it is pushed, set up, launched, or said to be something.
