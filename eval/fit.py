@@ -4,7 +4,8 @@
 project's own questions; nothing of any test split is read. All three models are linear; the first
 two are fitted with a listwise softmax loss (Cao et al. 2007, ListNet), the last is a logistic
 regression. Unanswerable questions are few, so more are made of answerable ones: the case that
-answers is hidden, or the place is exchanged for another one.
+answers is hidden, or the place is exchanged for another one; questions of the other dev sets stand
+for all that is far off.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from eval.benchmark import Benchmark, filled_library, load_benchmark
+from eval.benchmark import Benchmark, filled_library, load_benchmark, read_rows
 from eval.questions import Question, Span, gold_spans, load_questions
 from rag import confidence as refusal
 from rag import rerank, select
@@ -33,6 +34,7 @@ Array = npt.NDArray[np.float64]
 Group = tuple[Array, npt.NDArray[np.bool_]]  # features (n, f) and relevance (n,) of one question
 
 WEIGHTS_FILE = Path(rerank.__file__).with_name("weights.json")
+N_OFF_TOPIC = 75  # questions of each other dev set
 OTHER_PLACES = ("佛山", "惠州", "杭州", "武汉", "厦门")  # none is the place of a built-in case
 
 _LOG = logging.getLogger(__name__)
@@ -162,7 +164,18 @@ def _candidates(
     return gather(text, intent, hits, assistant.library, lambda _q, _f: []).candidates
 
 
-def refusal_rows(assistant: Assistant, questions: Sequence[Question]) -> tuple[Array, Array, Array]:
+def off_topic(data: Path) -> list[str]:
+    """Questions of the other dev sets: about anything but the built-in cases."""
+    found = []
+    for name in ("rgb", "drcd", "stard"):
+        queries = list(read_rows(data / "dev" / f"{name}_queries.jsonl"))
+        found += [str(row["query"]) for row in queries[:: max(1, len(queries) // N_OFF_TOPIC)]]
+    return found
+
+
+def refusal_rows(
+    assistant: Assistant, questions: Sequence[Question], strangers: Sequence[str]
+) -> tuple[Array, Array, Array]:
     """Features, labels (1 = answerable) and weights for the refusal model."""
     cases = sorted({c.case for c in assistant.library.store.chunks(1) if c.case})
     places = assistant.library.store.places()
@@ -191,6 +204,8 @@ def refusal_rows(assistant: Assistant, questions: Sequence[Question]) -> tuple[A
                 other = OTHER_PLACES[len(rows) % len(OTHER_PLACES)]
                 add(text.replace(short, other), None, 0, 0.5)
                 break
+    for stranger in strangers:
+        add(stranger, None, 0, 0.1)
     return np.array(rows), np.array(labels, float), np.array(weights)
 
 
@@ -201,6 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Fit all weights and write them."""
     parser = argparse.ArgumentParser(prog="python -m eval.fit", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with dev/ and train/")
+    parser.add_argument("--keep-rerank", action="store_true", help="fit only what comes after")
     parser.add_argument("--out", type=Path, default=WEIGHTS_FILE)
     parser.add_argument("--l2", type=float, default=0.005)
     args = parser.parse_args(argv)
@@ -208,45 +224,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     questions = [q for q in load_questions(split="dev") if q.type != "english"]
     answerable = [q for q in questions if q.answerable]
     with tempfile.TemporaryDirectory() as folder:
-        sets = []
-        for name in ("rgb", "drcd", "stard"):
-            benchmark = load_benchmark(args.data, name)
-            with filled_library(benchmark, Path(folder) / name) as assistant:
-                sets.append(benchmark_groups(benchmark, assistant, 600))
-            _LOG.info("%s: %d questions", name, len(sets[-1]))
-        with Assistant.open(Path(folder) / "cases") as assistant:
-            sets.append(case_groups(assistant, answerable))
-        prior = np.zeros(len(rerank.FEATURES))
-        weights = fit_listwise(sets, prior, args.l2)
-        z = np.concatenate([rows @ weights for groups in sets for rows, _ in groups])
-        y = np.concatenate([relevant for groups in sets for _, relevant in groups]).astype(float)
-        _, bias = fit_logistic(np.zeros((len(z), 1)), y, np.ones(len(z)), 1.0)
-        found = {
-            "rerank": dict(zip(rerank.FEATURES, weights.round(4).tolist(), strict=True))
-            | {"bias": round(bias - float(z.mean()), 4)}
-        }
-        _write(args.out, found)
-        # The later models see the scores of the earlier ones, so the new weights come first.
-        with Assistant.open(Path(folder) / "cases") as assistant:
-            facts = [q for q in answerable if q.type not in ("list", "multi", "compare", "count")]
-            groups = sentence_groups(assistant, facts)
-            sentence = fit_listwise([groups], select.PRIOR, 0.02)
-            found["sentence"] = dict(zip(select.FEATURES, sentence.round(4).tolist(), strict=True))
-            _write(args.out, found)
-        with Assistant.open(Path(folder) / "cases") as assistant:
-            rows, labels, shares = refusal_rows(assistant, questions)
-            refuse, bias = fit_logistic(rows, labels, shares, 0.002)
-            names = refusal.FEATURES
-            found["refusal"] = dict(zip(names, refuse.round(4).tolist(), strict=True))
-            found["refusal"]["bias"] = round(bias, 4)
-            _write(args.out, found)
-    _LOG.info(json.dumps(found, ensure_ascii=False, indent=1))
+        if not args.keep_rerank:
+            _fit_rerank(args.data, Path(folder), answerable, args.out, args.l2)
+        _fit_answers(Path(folder), questions, off_topic(args.data), args.out)
+    _LOG.info(args.out.read_text("utf-8"))
     return 0
 
 
-def _write(file: Path, found: dict[str, dict[str, float]]) -> None:
-    old = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    file.write_text(json.dumps({**old, **found}, indent=1) + "\n", "utf-8")
+def _fit_rerank(
+    data: Path, folder: Path, answerable: Sequence[Question], out: Path, l2: float
+) -> None:
+    sets = []
+    for name in ("rgb", "drcd", "stard"):
+        benchmark = load_benchmark(data, name)
+        with filled_library(benchmark, folder / name) as assistant:
+            sets.append(benchmark_groups(benchmark, assistant, 600))
+        _LOG.info("%s: %d questions", name, len(sets[-1]))
+    with Assistant.open(folder / "cases") as assistant:
+        sets.append(case_groups(assistant, answerable))
+    weights = fit_listwise(sets, np.zeros(len(rerank.FEATURES)), l2)
+    z = np.concatenate([rows @ weights for groups in sets for rows, _ in groups])
+    y = np.concatenate([relevant for groups in sets for _, relevant in groups]).astype(float)
+    _, bias = fit_logistic(np.zeros((len(z), 1)), y, np.ones(len(z)), 1.0)
+    _write(out, "rerank", rerank.FEATURES, weights, bias - float(z.mean()))
+
+
+def _fit_answers(
+    folder: Path, questions: Sequence[Question], strangers: Sequence[str], out: Path
+) -> None:
+    """Sentence choice, then refusal, which judges the sentences that are then chosen."""
+    joint = ("list", "multi", "compare", "count")
+    facts = [q for q in questions if q.answerable and q.type not in joint]
+    with Assistant.open(folder / "cases") as assistant:
+        sentence = fit_listwise([sentence_groups(assistant, facts)], select.PRIOR, 0.02)
+        _write(out, "sentence", select.FEATURES, sentence)
+        select.fitted_weights.cache_clear()
+        refuse, bias = fit_logistic(*refusal_rows(assistant, questions, strangers), 0.002)
+        _write(out, "refusal", refusal.FEATURES, refuse, bias)
+
+
+def _write(
+    file: Path, part: str, names: Sequence[str], weights: Array, bias: float | None = None
+) -> None:
+    found = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    found[part] = dict(zip(names, weights.round(4).tolist(), strict=True))
+    if bias is not None:
+        found[part]["bias"] = round(bias, 4)
+    file.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

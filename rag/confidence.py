@@ -26,6 +26,7 @@ FEATURES = (
     "place",
     "year",
     "overlap",
+    "focus",
     "present",  # 1 - the weight of the one word that is farthest from chunk and titles
     "best_soft",  # the best of any candidate: what no sentence has, the documents do not say
     "best_cosine",

@@ -75,6 +75,18 @@ class Matcher:
         total = self._wanted_weights.sum() or 1.0
         return np.asarray(((1 - nearness) * self._wanted_weights).max(axis=1) / total)
 
+    def word_nearness(self, word: str, text_words: frozenset[str]) -> float:
+        """How near one word is to the nearest word of a text, 0 to 1."""
+        parts = words(fold(word)) or [fold(word)]
+        if not text_words or not word:
+            return 1.0
+        if any(part in text_words for part in parts):
+            return 1.0
+        found = self._vectors.rows([*parts, *text_words])
+        table = self._vectors.table
+        near = table[found[: len(parts)]] @ table[found[len(parts) :]].T
+        return float(np.clip(near.max(), 0, 1))
+
     def overlap(self, text: str) -> float:
         """Longest common substring, as a share of the question."""
         return common_substring(self.folded, fold(text)) / max(len(self.folded), 1)

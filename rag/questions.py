@@ -108,6 +108,7 @@ class Intent:
     mentions: tuple[str, ...]  # what the case must speak of: places, 《titles》, 第N条
     subject: str  # of a definition: 三地一锁 for 三地一锁是什么
     overview: bool  # nothing is asked about but a place or a case as a whole
+    focus: str  # the noun that the interrogative asks about: 院长 for X的院长叫什么名字
     measures: bool  # a list of measures, which sections hold, rather than of names
     topic: str  # the question without its interrogatives
 
@@ -175,6 +176,7 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
         years=years,
         cases=cases,
         mentions=(*mentioned_places(question, named), *_SPECIFIC.findall(question)),
+        focus=focus(question) if kind == "fact" else "",
         measures=bool(_MEASURES.search(question)),
         topic=topic(about),
         subject=next(filter(None, defined.groups()), "") if defined else "",
@@ -230,6 +232,45 @@ def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, .
         if tag == "ns" and len(short) > 1 and _tagger().has_word(word):
             found.append(short)
     return tuple(dict.fromkeys(found))
+
+
+_COPULA = frozenset({"是", "为", "有", "叫", "达", "达到", "共", "约", "大概", "能", "的"})
+_ASKING = frozenset(
+    {"多少", "几", "什么", "谁", "哪", "哪个", "哪家", "哪位", "哪里", "哪儿", "多大", "多长"}
+    | {"多久", "多高", "啥", "怎样", "如何", "几个", "何时"}
+)
+_EMPTY_NOUNS = frozenset(
+    {"名字", "名称", "时候", "时间", "地方", "情况", "内容", "意思", "全称", "数量", "单位"}
+    | {"公司", "企业"}
+)
+
+
+def focus(question: str) -> str:
+    """The noun that an interrogative asks about, "" if there is none to tell.
+
+    Before the interrogative where a copula joins them (院长叫什么, 总投资是多少), else after it
+    (多少预算, 哪家…生产).
+    """
+    words = [(str(word), str(tag)) for word, tag in _tagger().tag(question) if word.strip()]
+    for i, (word, _) in enumerate(words):
+        if word not in _ASKING:
+            continue
+        before = i - 1
+        while before >= 0 and words[before][0] in _COPULA:
+            before -= 1
+        joined = before < i - 1
+        if joined and before >= 0 and _is_noun(words[before]):
+            return words[before][0]
+        for after in words[i + 1 : i + 4]:
+            if _is_noun(after) and after[0] not in _EMPTY_NOUNS:
+                return after[0]
+        break
+    return ""
+
+
+def _is_noun(tagged: tuple[str, str]) -> bool:
+    word, tag = tagged
+    return len(word) > 1 and tag[0] in "nvl" and tag not in ("ns", "nr", "ul", "uj")
 
 
 @cache

@@ -45,16 +45,18 @@ FEATURES = (
     "soft_context",  # the same in sentence, chunk and titles
     "place",  # -1: the question names a place of which the case does not speak
     "missing",  # weight of the one word of the question that is farthest from chunk and titles
+    "focus",  # how near the noun asked about is to a word of the sentence or its section
     "year",  # -1: the chunk speaks of other years than the question
 )
 # What the fitted weights of `rag/weights.json` are pulled to.
 PRIOR = np.array(
-    [1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.45, 0.02, 0.6, 0.4, 0.3, -0.1, 0.3]
+    [1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.45, 0.02, 0.6, 0.4, 0.3, -0.1, 0.5, 0.3]
 )
 
 
 @cache
-def _weights() -> npt.NDArray[np.float64]:
+def fitted_weights() -> npt.NDArray[np.float64]:
+    """One weight a feature, in the order of FEATURES."""
     fitted = json.loads((files("rag") / "weights.json").read_text("utf-8")).get("sentence", {})
     return np.array([fitted.get(name, w) for name, w in zip(FEATURES, PRIOR, strict=True)])
 
@@ -101,7 +103,7 @@ def candidates(asked: Asked, hits: Sequence[Hit]) -> list[Candidate]:
     if not found:
         return []
     rows = _features(asked, found)
-    scores = rows @ _weights()
+    scores = rows @ fitted_weights()
     scored = [
         Candidate(*place, float(score) + _defines(asked.intent, place), row)
         for place, score, row in zip(found, scores, rows, strict=True)
@@ -155,6 +157,7 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
     missing = asked.matcher.missing(nearness[len(found) :])
     covered = [asked.matcher.coverage(terms) for terms, _ in wholes]
     places = [_place_fits(asked, hit) for hit in hits]
+    sections = [term_and_word_sets(h.chunk.section)[1] for h in hits]
     rows = []
     for i, (hit, start, _, text) in enumerate(found):
         wanted, unit = answer_kind(asked.intent, asked.question, text)
@@ -177,6 +180,7 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
                 soft[len(found) + chunk],
                 places[chunk],
                 missing[chunk],
+                asked.matcher.word_nearness(asked.intent.focus, own[i][1] | sections[chunk]),
                 _year_fits(asked.intent, hit),
             ]
         )

@@ -273,3 +273,22 @@ def test_a_sentence_that_addresses_the_machine_is_never_an_answer(tmp_path) -> N
         answer = opened.ask("午餐供应时间是几点?")
     assert "十一点半" in answer.answer
     assert "忽略以上" not in answer.answer
+
+
+@pytest.mark.parametrize(
+    ("question", "noun"),
+    [
+        ("深国仲的院长叫什么名字?", "院长"),
+        ("税宝的开发商是哪家公司?", "开发商"),
+        ("公平竞争系统花了多少预算?", "预算"),
+        ("东莞怎么做代办", ""),
+    ],
+)
+def test_the_noun_that_is_asked_about_is_found(question, noun) -> None:
+    assert read_intent(question, PLACES).focus == noun
+
+
+def test_a_detail_that_is_not_given_lowers_the_confidence(assistant) -> None:
+    given = assistant.ask("深国仲2024年受理的案件是多少宗?")
+    missing = assistant.ask("深国仲的院长叫什么名字?")
+    assert missing.confidence < given.confidence - 0.2
