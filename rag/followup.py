@@ -36,6 +36,7 @@ _FORMAT = re.compile(
     r"^展开(?:说说|讲讲|一下)?$|^(?:做成|列成|用)?表格?(?:列出|展示|形式)?$|^列表$"
 )
 _YEAR = re.compile(r"(?:19|20)\d\d年?")
+_LONG_TOPIC = 18  # characters: a longer question stands for itself
 _SHORT_TOPIC = 9  # characters: a question that may or may not stand for itself
 _MIN_TOPIC = 5  # characters: a shorter question has no content of its own
 
@@ -85,7 +86,7 @@ def _combine(previous: str, question: str, places: Collection[str]) -> Completed
         bare = previous.rstrip("?？。!！ ")
         return Completed(rest, otherwise=f"{bare},{question}")
     if not depends(question, places):
-        short = len(topic(question).replace(" ", "")) <= _SHORT_TOPIC
+        short = len(topic(question).replace(" ", "")) <= _LONG_TOPIC
         named = named_places(question, places)
         bare = previous.rstrip("?？。!！ ")
         return Completed(question, otherwise=f"{bare},{question}" if short and not named else "")
