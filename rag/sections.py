@@ -92,7 +92,7 @@ def choose_section(
 
 
 #                  cos  cover max mean count case no gain
-WEIGHTS = np.array([0.5, 0.6, 0.4, 0.5, 0.5, -0.1, -0.15])
+WEIGHTS = np.array([0.5, 0.6, 0.4, 0.5, 0.5, -0.1, -0.1])
 
 
 def list_cases(
