@@ -20,7 +20,8 @@ def insert_document(db: sqlite3.Connection, new: NewDocument, model: str, added:
     """Store one document unless its content is known; see `Store.add_documents`."""
     document = new.document
     known = db.execute(
-        "SELECT id, first_chunk FROM documents WHERE sha256 = ? AND state = 'current'",
+        "SELECT id, first_chunk FROM documents INDEXED BY documents_sha256"
+        " WHERE sha256 = ? AND state = 'current'",
         (document.sha256,),
     ).fetchone()
     if known:

@@ -1,5 +1,6 @@
 import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from corpus.outline import parse_outline
 from corpus.packing import pack_text, pack_vectors, unpack_text, unpack_vectors
 from corpus.store import FILE_NAME, START, Mark, NewDocument, Store
 from corpus.types import Document, Metadata
+from corpus.writing import insert_document
 
 MODEL = "model"
 NOTICE = "关于印发方案的通知\n一、总体要求\n设立十个调解中心。加强协作。\n二、主要措施\n一是公开流程。二是压缩时限。"
@@ -324,3 +326,16 @@ def test_zero_vectors_stay_zero():
     assert back[0].tolist() == [0, 0]
     assert np.allclose(back[1], [3, -4], atol=0.02)
     assert unpack_vectors(pack_vectors(rows[:0]), 0).shape[0] == 0
+
+
+def test_known_content_and_names_are_looked_up_by_their_indexes(tmp_path) -> None:
+    # Left to itself, SQLite walks all current documents: adding would take quadratic time.
+    asked: list[str] = []
+    with closing(Store(tmp_path / "s.db")) as store, store.writing() as db:
+        db.set_trace_callback(asked.append)
+        insert_document(db, made("a.txt", NOTICE), MODEL, "2026-01-01T00:00:00")
+        db.set_trace_callback(None)
+        lookups = [s for s in asked if s.startswith("SELECT") and "FROM documents" in s]
+        plans = [db.execute(f"EXPLAIN QUERY PLAN {s}").fetchall()[0][3] for s in lookups]
+    assert len(plans) >= 2
+    assert all("documents_sha256" in p or "documents_name" in p for p in plans), plans
