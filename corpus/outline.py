@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from corpus.sentences import sentence_spans, strip_span
+from corpus.sentences import sentence_spans
 from corpus.types import Node, NodeKind
 
 MAX_HEADING = 80  # characters; a longer numbered line is a paragraph that opens with its title
@@ -355,8 +355,3 @@ def path(outline: Sequence[Node], node: Node) -> list[Node]:
         found.append(current)
         current = outline[current.parent]
     return found[::-1]
-
-
-def visible_span(text: str, node: Node) -> tuple[int, int]:
-    """The node's span without surrounding blanks."""
-    return strip_span(text, node.start, node.end)

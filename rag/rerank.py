@@ -2,7 +2,7 @@
 
 A linear model over lexical, dense and matching features; two of them depend on how well the words
 of the question are covered at all, so that the vectors decide where words fail and the words where
-they do not. Fitted by `python -m rag.fit` on training questions with a listwise loss.
+they do not. Fitted by `python -m eval.fit` on training questions with a listwise loss.
 """
 
 import json
@@ -40,7 +40,7 @@ class RerankWeights:
 
 
 def load_weights() -> RerankWeights:
-    """The weights that `rag.fit` wrote."""
+    """The weights that `eval.fit` wrote."""
     values = json.loads((files("rag") / "weights.json").read_text("utf-8"))["rerank"]
     return RerankWeights(np.array([values[name] for name in FEATURES]), values["bias"])
 

@@ -3,7 +3,7 @@
 A sentence is judged by what of the question it covers, word for word and by the nearest word
 (rare words count more), by how near it is as a whole in the embedding space, by whether it holds
 the kind of answer asked for (a number with the unit, a date, a name), and by how well its chunk
-was found. The weights were fitted to the dev split of the question set (`python -m rag.fit`).
+was found. The weights were fitted to the dev split of the question set (`python -m eval.fit`).
 """
 
 import json
