@@ -7,7 +7,8 @@ from pathlib import Path
 
 from corpus.errors import CorpusError, UserError
 from corpus.outline import parse_outline
-from corpus.readers import Extracted, expand, read_document
+from corpus.readers import Extracted, expand
+from corpus.sandbox import read_safely
 from corpus.types import Document, Metadata
 
 Source = Path | tuple[str, bytes]
@@ -55,7 +56,7 @@ def read_file(file: File, failed: list[Failure]) -> Iterator[Document]:
     try:
         for name, data in expand(file.name, file.load()):
             try:
-                yield make_document(name, data, read_document(name, data))
+                yield make_document(name, data, read_safely(name, data))
             except UserError as error:
                 failed.append(Failure(name, str(error)))
     except UserError as error:
