@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
 
 from corpus.errors import CorpusError, UserError
 from corpus.outline import parse_outline
@@ -11,7 +12,6 @@ from corpus.readers import Extracted, expand
 from corpus.sandbox import read_safely
 from corpus.types import Document, Metadata
 
-Source = Path | tuple[str, bytes]
 _SKIPPED = (".", "~$")  # hidden files, and the lock files of office programs
 
 
@@ -31,12 +31,17 @@ class File:
     load: Callable[[], bytes]
 
 
+Source = Path | tuple[str, bytes] | File
+
+
 def find_files(sources: Sequence[Source], failed: list[Failure]) -> list[File]:
     """All files of the sources, folders recursively; what is missing goes into `failed`."""
     found: list[File] = []
     for source in sources:
         if isinstance(source, tuple):
             found.append(_loaded(*source))
+        elif isinstance(source, File):
+            found.append(source)
         elif source.is_dir():
             found += [
                 File(file.relative_to(source).as_posix(), file.read_bytes)
@@ -49,6 +54,22 @@ def find_files(sources: Sequence[Source], failed: list[Failure]) -> list[File]:
             error = CorpusError(f"没有文件 {source}，请检查路径", f"no such file: {source}")
             failed.append(Failure(str(source), str(error)))
     return found
+
+
+def select_files(
+    paths: Sequence[Path], include: Sequence[str], exclude: Sequence[str], failed: list[Failure]
+) -> list[File]:
+    """The files of the paths whose name or path below the folder fits; no `include` means all."""
+
+    def fits(name: str, patterns: Sequence[str]) -> bool:
+        base = PurePosixPath(name).name
+        return any(fnmatch(name, p) or fnmatch(base, p) for p in patterns)
+
+    return [
+        file
+        for file in find_files(paths, failed)
+        if (not include or fits(file.name, include)) and not fits(file.name, exclude)
+    ]
 
 
 def read_file(file: File, failed: list[Failure]) -> Iterator[Document]:

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from corpus.errors import CorpusError, UserError
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
+    from rag.intake import Failure
 
 Progress = Callable[[str, int, int], None]
 
@@ -83,6 +85,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
     add = command("add", _add, "添加文件或文件夹 (add files or folders)")
     add.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    for flag, words in (("--include", "只添加 (only add)"), ("--exclude", "不添加 (leave out)")):
+        add.add_argument(flag, action="append", default=[], metavar="PATTERN", help=words)
     command("list", _list, "列出文档 (list documents)")
     remove = command("remove", _remove, "移除文档 (remove documents)")
     remove.add_argument("ids", nargs="+", type=int, metavar="ID")
@@ -266,8 +270,13 @@ def _batch(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _add(args: argparse.Namespace) -> int:
+    from rag.intake import select_files
+
+    missing: list[Failure] = []
+    files = select_files(args.paths, args.include, args.exclude, missing)
     with _open(args) as assistant:
-        report = assistant.library.add(args.paths, progress=_progress)
+        report = assistant.library.add(files, progress=_progress)
+    report = replace(report, failed=(*missing, *report.failed))
     if args.json:
         from rag.jsonout import plain
 
