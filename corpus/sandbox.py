@@ -46,12 +46,7 @@ class Sandbox:
         CorpusError
             If it is too large, cannot be read, or exceeds the limits.
         """
-        if len(data) > MAX_FILE:
-            limit = MAX_FILE >> 20
-            raise CorpusError(
-                f"无法读取 {name}：文件超过 {limit} MB，请拆分后再添加",
-                f"cannot read {name}: larger than {limit} MB; split it",
-            )
+        refuse_large(name, len(data))
         if PurePath(name).suffix.lower() in _IN_PROCESS:
             return read_document(name, data)
         with self._lock:
@@ -107,6 +102,16 @@ atexit.register(_shared.close)
 def read_safely(name: str, data: bytes) -> Extracted:
     """Read one file by the worker that this process shares; see `Sandbox.read`."""
     return _shared.read(name, data)
+
+
+def refuse_large(name: str, n_bytes: int) -> None:
+    """Raise `CorpusError` for a file that is larger than any that is read."""
+    if n_bytes > MAX_FILE:
+        limit = MAX_FILE >> 20
+        raise CorpusError(
+            f"无法读取 {name}：文件超过 {limit} MB，请拆分后再添加",
+            f"cannot read {name}: larger than {limit} MB; split it",
+        )
 
 
 def _brought_down(name: str, late: bool, seconds: float) -> CorpusError:

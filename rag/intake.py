@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from corpus.errors import CorpusError, UserError
 from corpus.outline import parse_outline
 from corpus.readers import Extracted, expand
-from corpus.sandbox import read_safely
+from corpus.sandbox import read_safely, refuse_large
 from corpus.types import Document, Metadata
 
 _SKIPPED = (".", "~$")  # hidden files, and the lock files of office programs
@@ -44,12 +45,12 @@ def find_files(sources: Sequence[Source], failed: list[Failure]) -> list[File]:
             found.append(source)
         elif source.is_dir():
             found += [
-                File(file.relative_to(source).as_posix(), file.read_bytes)
+                File(file.relative_to(source).as_posix(), partial(_bytes, file))
                 for file in sorted(source.rglob("*"))
                 if file.is_file() and not _skipped(file.relative_to(source))
             ]
         elif source.is_file():
-            found.append(File(source.name, source.read_bytes))
+            found.append(File(source.name, partial(_bytes, source)))
         else:
             error = CorpusError(f"没有文件 {source}，请检查路径", f"no such file: {source}")
             failed.append(Failure(str(source), str(error)))
@@ -110,6 +111,11 @@ def text_document(name: str, title: str, text: str) -> Document:
     """A plain text as a document; the same text under two names is two documents."""
     data = f"{name}\n{text}".encode("utf-8", "replace")
     return make_document(name, data, Extracted(text), Metadata(title=title))
+
+
+def _bytes(path: Path) -> bytes:
+    refuse_large(path.name, path.stat().st_size)  # before it fills the memory
+    return path.read_bytes()
 
 
 def _loaded(name: str, data: bytes) -> File:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.intake import Failure, select_files
+from corpus import sandbox
+from rag.intake import Failure, read_file, select_files
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,15 @@ def test_missing_path_is_told(tmp_path: Path) -> None:
     failed: list[Failure] = []
     assert select_files([tmp_path / "无"], [], [], failed) == []
     assert len(failed) == 1
+
+
+def test_too_large_file_is_refused_before_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "MAX_FILE", 2)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was loaded"))
+    (tmp_path / "a.txt").write_text("文字", "utf-8")
+    failed: list[Failure] = []
+    (file,) = select_files([tmp_path], [], [], failed)
+    assert list(read_file(file, failed)) == []
+    assert [failure.name for failure in failed] == ["a.txt"]
