@@ -3,9 +3,37 @@
 UserError
 ├── CorpusError     a file that cannot be read or split
 ├── StoreError      the home folder, the database, an index file
+│   └── DamagedStore    a database that is damaged: a backup can take its place
 ├── ModelError      an embedding model or a generator that cannot be loaded or reached
 └── QuestionError   a question that cannot be asked (empty, too long)
 """
+
+import errno
+import json
+
+_REASONS = {
+    errno.ENOENT: "没有这个文件或文件夹",
+    errno.EACCES: "没有权限",
+    errno.EPERM: "没有权限",
+    errno.EISDIR: "这是文件夹，不是文件",
+    errno.ENOTDIR: "路径中有一段是文件，不是文件夹",
+    errno.ENOSPC: "磁盘已满",
+    errno.EROFS: "磁盘只读",
+    errno.EADDRINUSE: "已被其他程序占用",
+    errno.EADDRNOTAVAIL: "不是本机的地址",
+}
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, in Chinese where it is known; a system says it in English."""
+    if isinstance(error, OSError):
+        known = _REASONS.get(error.errno or 0)
+        return known or error.strerror or str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return "不是 UTF-8 编码"
+    if isinstance(error, json.JSONDecodeError):
+        return f"第 {error.lineno} 行不是 JSON"
+    return str(error)
 
 
 class UserError(Exception):
@@ -38,6 +66,10 @@ class StoreError(UserError):
     """The home folder or one of its files cannot be used."""
 
     place = "store"
+
+
+class DamagedStore(StoreError):  # noqa: N818 - what it is, not what went wrong
+    """The database is damaged."""
 
 
 class ModelError(UserError):

@@ -1,5 +1,7 @@
 """A file's name and bytes in, its text with headings, tables, pages and metadata out."""
 
-from corpus.readers.base import Extracted, expand, read_document
+from corpus.readers.archive import Entry, expand
+from corpus.readers.base import read_document
+from corpus.readers.building import Extracted
 
-__all__ = ["Extracted", "expand", "read_document"]
+__all__ = ["Entry", "Extracted", "expand", "read_document"]

@@ -1,0 +1,86 @@
+"""Files of older office programs in, their text out: LibreOffice makes a .docx of them first.
+
+.doc, .wps, .rtf and .odt have no small reader of good quality; LibreOffice has, and is on many
+desks. It runs once per file with a profile of its own that knows no macros and no network.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from corpus.errors import CorpusError
+from corpus.readers import word
+from corpus.readers.building import Extracted
+
+MAX_SECONDS = 45.0  # for one file; less than the sandbox allows, so that the profile is removed
+# Nothing that a document links to is loaded, and no macro runs.
+_PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
+<oor:items xmlns:oor="http://openoffice.org/2001/registry">
+<item oor:path="/org.openoffice.Office.Common/Security/Scripting">
+<prop oor:name="MacroSecurityLevel" oor:op="fuse"><value>3</value></prop></item>
+<item oor:path="/org.openoffice.Office.Common/Security/Scripting">
+<prop oor:name="DisableMacrosExecution" oor:op="fuse"><value>true</value></prop></item>
+<item oor:path="/org.openoffice.Office.Common/Security/Scripting">
+<prop oor:name="BlockUntrustedRefererLinks" oor:op="fuse"><value>true</value></prop></item>
+</oor:items>
+"""
+
+
+def read(name: str, data: bytes) -> Extracted:
+    """Read a file that LibreOffice knows.
+
+    Raises
+    ------
+    CorpusError
+        If LibreOffice is not installed, or cannot read the file in time.
+    """
+    program = _program()
+    if program is None:
+        raise CorpusError(
+            f"无法读取 {name}：需要 LibreOffice，请安装它，或用 Word、WPS 另存为 .docx",
+            f"cannot read {name}: LibreOffice is needed; install it, or save the file as .docx",
+        )
+    with tempfile.TemporaryDirectory(prefix="zhengwen-", ignore_cleanup_errors=True) as folder:
+        return word.read(name, _converted(program, name, data, Path(folder)))
+
+
+def _program() -> str | None:
+    """LibreOffice's own executable; the script before it would leave a child when it is killed."""
+    found = shutil.which("soffice") or shutil.which("libreoffice")
+    if found is None or sys.platform == "win32":
+        return found
+    own = Path(found).resolve().with_name("soffice.bin")
+    return str(own) if own.exists() else found
+
+
+def _converted(program: str, name: str, data: bytes, folder: Path) -> bytes:
+    source, profile = folder / "source.doc", folder / "profile"
+    source.write_bytes(data)  # the content tells LibreOffice the kind
+    (profile / "user").mkdir(parents=True)
+    (profile / "user" / "registrymodifications.xcu").write_text(_PROFILE, "utf-8")
+    command = [
+        *(program, f"-env:UserInstallation={profile.as_uri()}", "--headless", "--norestore"),
+        *("--nolockcheck", "--convert-to", "docx:Office Open XML Text"),
+        *("--outdir", str(folder), str(source)),
+    ]
+    try:
+        # The first start makes the profile and ends with 81; a crash is worth one more.
+        for _ in range(3):
+            done = subprocess.run(
+                command, capture_output=True, timeout=MAX_SECONDS, cwd=folder, check=False
+            )
+            if done.returncode == 0:
+                break
+        return (folder / "source.docx").read_bytes()
+    except subprocess.TimeoutExpired as error:
+        raise CorpusError(
+            f"无法读取 {name}：LibreOffice 转换超过 {MAX_SECONDS:g} 秒，请另存为 .docx",
+            f"cannot read {name}: LibreOffice took over {MAX_SECONDS:g} s; save it as .docx",
+        ) from error
+    except OSError as error:
+        raise CorpusError(
+            f"无法读取 {name}：LibreOffice 无法打开，可能已加密或损坏，请去除密码后另存为 .docx",
+            f"cannot read {name}: LibreOffice cannot open it; remove a password, save as .docx",
+        ) from error
