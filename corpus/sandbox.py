@@ -15,17 +15,20 @@ import struct
 import subprocess
 import sys
 import threading
-from pathlib import PurePath
+from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import IO, Any
 
 from corpus.errors import CorpusError
-from corpus.readers import Extracted, read_document
+from corpus.readers import Entry, Extracted, expand, read_document
+from corpus.readers.base import is_plain, may_be_archive
 from corpus.types import Metadata
 
 MAX_SECONDS = 60.0  # for one file
-MAX_MEMORY = 1 << 30  # bytes of address space of the worker
+# Bytes of address space of the worker; recognising a scanned page takes 1.2 GB of it.
+MAX_MEMORY = 3 << 29 if find_spec("rapidocr_onnxruntime") else 1 << 30
 MAX_FILE = 100 << 20  # bytes of one file
-_IN_PROCESS = (".txt", ".md", ".markdown")  # no parser: decoded here, and the first start is quick
+_IN_PROCESS = 1 << 20  # bytes; a shorter text needs no parser: decoded here, with a quick start
 _LENGTHS = struct.Struct(">QQ")  # of the name and of the bytes; of the answer and 0
 
 
@@ -36,7 +39,7 @@ class Sandbox:
         self._seconds = seconds
         self._memory = memory
         self._lock = threading.Lock()
-        self._worker: subprocess.Popen[bytes] | None = None
+        self._worker: _Worker | None = None
 
     def read(self, name: str, data: bytes) -> Extracted:
         """Read one file.
@@ -47,45 +50,99 @@ class Sandbox:
             If it is too large, cannot be read, or exceeds the limits.
         """
         refuse_large(name, len(data))
-        if PurePath(name).suffix.lower() in _IN_PROCESS:
+        if len(data) <= _IN_PROCESS and is_plain(name, data):
             return read_document(name, data)
         with self._lock:
-            answer = self._ask(name, data)
+            if self._worker is None or not self._worker.alive:
+                self.close()
+                self._worker = _Worker("read", self._seconds, self._memory)
+            with self._worker.limited(name):
+                self._worker.send(name, data)
+                answer = json.loads(self._worker.receive()[0])
         if "zh" in answer:
             raise CorpusError(answer["zh"], answer["en"])
         return _extracted(answer)
+
+    def expand(self, name: str, data: bytes) -> Iterator[Entry]:
+        """The files in an archive, see `corpus.readers.expand`; any other file is itself.
+
+        An archive has a worker of its own, which waits while its files are being read.
+
+        Raises
+        ------
+        CorpusError
+            If it is too large, or exceeds the limits.
+        """
+        refuse_large(name, len(data))
+        if not may_be_archive(name, data):
+            yield name, data
+            return
+        worker = _Worker("expand", self._seconds, self._memory)
+        try:
+            with worker.limited(name):
+                worker.send(name, data)
+            while True:
+                with worker.limited(name):
+                    entry, content = worker.receive()
+                told = json.loads(entry)
+                if "zh" in told:
+                    yield told["name"], CorpusError(told["zh"], told["en"])
+                elif "name" in told:
+                    yield told["name"], content
+                else:
+                    return
+        finally:
+            worker.close()
 
     def close(self) -> None:
         """End the worker; the next file starts another."""
         worker, self._worker = self._worker, None
         if worker is not None:
-            _kill(worker)
-            worker.wait()
-            for pipe in (worker.stdin, worker.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
+            worker.close()
 
-    def _ask(self, name: str, data: bytes) -> dict[str, Any]:
-        if self._worker is None or self._worker.poll() is not None:
-            self.close()
-            self._worker = _start(self._memory)
-        worker = self._worker
-        assert worker.stdin is not None
-        assert worker.stdout is not None
+
+class _Worker:
+    """A process under limits that takes files and answers; see `_work` for its side."""
+
+    def __init__(self, task: str, seconds: float, memory: int) -> None:
+        self._seconds = seconds
+        # -P: a folder named "corpus" where the command is run must not be taken for this package.
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "corpus.sandbox", task, str(memory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},  # noqa: PTH109
+            start_new_session=True,  # so that programs started by a reader end with it
+        )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self._stdin, self._stdout = self.process.stdin, self.process.stdout
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def send(self, name: str, data: bytes) -> None:
+        _send(self._stdin, name.encode("utf-8", "surrogatepass"), data)
+
+    def receive(self) -> tuple[bytes, bytes]:
+        return _receive(self._stdout)
+
+    @contextlib.contextmanager
+    def limited(self, name: str) -> Iterator[None]:
+        """Kill the process when the block takes too long; say so, or that it broke down."""
         late = threading.Event()
 
         def expire() -> None:
             late.set()
-            _kill(worker)
+            self._kill()
 
         timer = threading.Timer(self._seconds, expire)
         timer.daemon = True
         timer.start()
         try:
-            _send(worker.stdin, name.encode("utf-8", "surrogatepass"), data)
-            answer, _ = _receive(worker.stdout)
-            return dict(json.loads(answer))
+            yield
         except (OSError, EOFError, ValueError) as error:
             self.close()
             raise _brought_down(name, late.is_set(), self._seconds) from error
@@ -93,6 +150,20 @@ class Sandbox:
             timer.cancel()
             if late.is_set():  # it may have fired just after the answer
                 self.close()
+
+    def close(self) -> None:
+        self._kill()
+        self.process.wait()
+        for pipe in (self._stdin, self._stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if sys.platform != "win32":
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                self.process.kill()
 
 
 _shared = Sandbox()
@@ -102,6 +173,11 @@ atexit.register(_shared.close)
 def read_safely(name: str, data: bytes) -> Extracted:
     """Read one file by the worker that this process shares; see `Sandbox.read`."""
     return _shared.read(name, data)
+
+
+def expand_safely(name: str, data: bytes) -> Iterator[Entry]:
+    """The files in an archive; see `Sandbox.expand`."""
+    return _shared.expand(name, data)
 
 
 def refuse_large(name: str, n_bytes: int) -> None:
@@ -124,26 +200,6 @@ def _brought_down(name: str, late: bool, seconds: float) -> CorpusError:
         f"无法读取 {name}：文件使读取程序中断，可能已损坏，请打开后另存再添加",
         f"cannot read {name}: it stopped the reader and may be damaged; open it and save it again",
     )
-
-
-def _start(memory: int) -> subprocess.Popen[bytes]:
-    # -P: a folder named "corpus" where the command is run must not be taken for this package.
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "corpus.sandbox", str(memory)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},  # noqa: PTH109
-        start_new_session=True,  # so that programs started by a reader end with it
-    )
-
-
-def _kill(worker: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if sys.platform != "win32":
-            os.killpg(worker.pid, signal.SIGKILL)
-        else:
-            worker.kill()
 
 
 def _send(pipe: IO[bytes], first: bytes, second: bytes = b"") -> None:
@@ -172,23 +228,41 @@ def _extracted(answer: dict[str, Any]) -> Extracted:
         tuple((start, end) for start, end in answer["tables"]),
         tuple(answer["pages"]),
         Metadata(**answer["metadata"]),
+        answer["notice"],
     )
 
 
 def _read(name: str, data: bytes) -> dict[str, Any]:
     try:
         return dataclasses.asdict(read_document(name, data))
-    except CorpusError as error:
-        return {"zh": error.zh, "en": error.en}
     except Exception as error:  # noqa: BLE001  (any parser may raise anything on a damaged file)
-        kind = type(error).__name__
-        return {
-            "zh": f"无法读取 {name}：文件已损坏或过于复杂（{kind}），请打开后另存再添加",
-            "en": f"cannot read {name}: damaged or too complex ({kind}); open it and save it again",
-        }
+        return _told(name, error)
 
 
-def _work(memory: int) -> None:
+def _told(name: str, error: Exception) -> dict[str, str]:
+    if isinstance(error, CorpusError):
+        return {"name": name, "zh": error.zh, "en": error.en}
+    kind = type(error).__name__
+    return {
+        "name": name,
+        "zh": f"无法读取 {name}：文件已损坏或过于复杂（{kind}），请打开后另存再添加",
+        "en": f"cannot read {name}: damaged or too complex ({kind}); open it and save it again",
+    }
+
+
+def _expand(name: str, data: bytes) -> Iterator[tuple[dict[str, str], bytes]]:
+    try:
+        for entry, content in expand(name, data):
+            if isinstance(content, CorpusError):
+                yield _told(entry, content), b""
+            else:
+                yield {"name": entry}, content
+    except Exception as error:  # noqa: BLE001  (see `_read`)
+        yield _told(name, error), b""
+    yield {}, b""
+
+
+def _work(task: str, memory: int) -> None:
     if sys.platform != "win32":
         import resource
 
@@ -198,12 +272,14 @@ def _work(memory: int) -> None:
     os.dup2(2, 1)
     while True:
         try:
-            name, data = _receive(sys.stdin.buffer)
+            first, data = _receive(sys.stdin.buffer)
         except EOFError:
             return
-        answer = _read(name.decode("utf-8", "surrogatepass"), data)
-        _send(answers, json.dumps(answer).encode("ascii"))
+        name = first.decode("utf-8", "surrogatepass")
+        parts = _expand(name, data) if task == "expand" else [(_read(name, data), b"")]
+        for answer, content in parts:
+            _send(answers, json.dumps(answer).encode("ascii"), content)
 
 
 if __name__ == "__main__":
-    _work(int(sys.argv[1]))
+    _work(sys.argv[1], int(sys.argv[2]))
