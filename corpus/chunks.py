@@ -5,7 +5,6 @@ section or a case; an item is a chunk of its own unless it is short. Headings ar
 their own; they go into the path of the chunks below.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from corpus.outline import case_place, path
@@ -48,7 +47,7 @@ def split_chunks(document: Document, *, max_chars: int = MAX_CHARS) -> list[Chun
                     case_title=titles.get(node.case, ""),
                     section=section,
                     place=places.get(node.case) or document.metadata.place,
-                    page=bisect_right(document.pages, start) or None,
+                    page=document.page_at(start),
                 )
             )
     return chunks

@@ -8,9 +8,10 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 
-from corpus.errors import StoreError
+from corpus.errors import DamagedStore, StoreError, reason
 
 BUSY_S = 30.0  # how long a writer waits for another process
 _PAGE = 16_384  # bytes
@@ -107,7 +108,7 @@ class Database:
             version = _version(connection)
             if version > wanted:
                 raise StoreError(
-                    f"数据库 {self.file} 由更新版本的程序写成，请升级程序",
+                    f"数据库 {self.file} 由更新版本的程序写成，请升级程序。",
                     f"{self.file} was written by a newer version; please upgrade",
                 )
             for migration in self._migrations[version:]:
@@ -140,7 +141,7 @@ class Database:
         """
         if file.exists() and file.samefile(self.file):
             raise StoreError(
-                f"备份不能写到数据库自身 {file}，请另选文件名",
+                f"备份不能写到数据库自身 {file}，请另选文件名。",
                 f"the backup cannot be the database {file} itself; choose another name",
             )
         temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
@@ -163,8 +164,6 @@ class Database:
         StoreError
             If `file` is not a whole backup; the store is then as before.
         """
-        if not file.is_file():
-            raise StoreError(f"没有备份文件 {file}，请检查路径", f"no backup file {file}")
         copy = self.file.with_name(f"{self.file.name}.{os.getpid()}.restore")
         try:
             with (
@@ -192,9 +191,9 @@ def explained(file: Path) -> Iterator[None]:
     except sqlite3.ProgrammingError:
         raise
     except sqlite3.DatabaseError as error:
-        raise StoreError(
+        raise DamagedStore(
             f"数据库 {file} 已损坏（{error}），请用 zhengwen restore 从备份恢复，"
-            f"或移走该文件后重新添加文档",
+            f"或移走该文件后重新添加文档。",
             f"database {file} is damaged: {error}; restore a backup or move the file away",
         ) from error
     except OSError as error:
@@ -203,12 +202,11 @@ def explained(file: Path) -> Iterator[None]:
 
 def unusable(home: Path, error: OSError) -> StoreError:
     """Say that a folder cannot be used or written to, and what to do."""
-    reason = error.strerror or str(error)
     return StoreError(
-        f"数据目录 {home} 不可用或不可写（{reason}），请检查权限和剩余空间，"
-        f"或用 --home 指定其他目录",
-        f"folder {home} cannot be used ({reason}); check permissions and free space, or choose "
-        f"another --home",
+        f"数据目录 {home} 不可用或不可写（{reason(error)}），请检查权限和剩余空间，"
+        f"或用 --home 指定其他目录。",
+        f"folder {home} cannot be used ({error.strerror or error}); check permissions and free "
+        f"space, or choose another --home",
     )
 
 
@@ -238,29 +236,54 @@ def _operational(file: Path, error: sqlite3.OperationalError) -> StoreError:
     text = str(error)
     for key, zh, en in _HINTS:
         if key in text:
-            return StoreError(f"数据库 {file} {zh}", f"database {file}: {en}")
-    return StoreError(f"数据库 {file} 出错：{text}", f"database {file}: {text}")
+            return StoreError(f"数据库 {file} {zh}。", f"database {file}: {en}")
+    return StoreError(f"数据库 {file} 出错：{text}。", f"database {file}: {text}")
+
+
+def set_aside(file: Path, backup: Path, newest: int) -> Path:
+    """Rename a damaged database once it is sure that `backup` can take its place.
+
+    Raises
+    ------
+    StoreError
+        If `backup` is not a whole one; nothing is renamed then.
+    """
+    _opened_backup(backup, newest).close()
+    names = (f"{file.name}.damaged{n or ''}" for n in count())
+    aside = next(file.with_name(name) for name in names if not file.with_name(name).exists())
+    with explained(file):
+        for ending in ("", "-wal", "-shm"):
+            part = file.with_name(file.name + ending)
+            if part.exists():
+                part.replace(aside.with_name(aside.name + ending))
+    return aside
 
 
 def _opened_backup(file: Path, newest: int) -> sqlite3.Connection:
-    whole = False
+    if not file.is_file():
+        raise StoreError(f"没有备份文件 {file}，请检查路径。", f"no backup file {file}")
     with explained(file):
         source = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
         try:
-            version = _version(source)
-            # A database of another program has other tables, whatever its version says.
-            tables = {row[0] for row in source.execute("SELECT name FROM sqlite_master")}
-            whole = source.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        except sqlite3.Error:
+            if _is_whole(source, newest):
+                return source
+        except sqlite3.OperationalError:
             source.close()
             raise
-    if not whole or not 0 < version <= newest or not {"documents", "changes"} <= tables:
-        source.close()
-        raise StoreError(
-            f"{file} 不是本程序的完整备份，未恢复，请换一个备份文件",
-            f"{file} is not a whole backup of this program; choose another file",
-        )
-    return source
+        except sqlite3.DatabaseError:
+            pass  # not a database at all
+    source.close()
+    raise StoreError(
+        f"{file} 不是本程序的完整备份，未恢复，请换一个备份文件。",
+        f"{file} is not a whole backup of this program; choose another file",
+    )
+
+
+def _is_whole(source: sqlite3.Connection, newest: int) -> bool:
+    # A database of another program has other tables, whatever its version says.
+    tables = {row[0] for row in source.execute("SELECT name FROM sqlite_master")}
+    known = 0 < _version(source) <= newest and {"documents", "changes"} <= tables
+    return known and source.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -11,7 +11,7 @@ are found inside a line as well as at its start; what stands before the first ca
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from corpus.sentences import sentence_spans
@@ -27,10 +27,12 @@ _DIVISION = re.compile(
 _SECTION = re.compile(rf"[\s#]*(([{_NUMERAL}]+)[、．.])\s*")
 _BARE_SECTION = re.compile(rf"\s*(([{_NUMERAL}]+))(?=[^{_NUMERAL}是、\s])")
 _SUBSECTION = re.compile(rf"[\s#]*([(（][{_NUMERAL}]+[)）])[、.．]?\s*")
-_NUMBERED = re.compile(r"\s*(\d{1,2}(?:[、．]|\.(?!\d)))\s*")
+_NUMBERED = re.compile(r"[\s#]*(\d{1,2}(?:[、．]|\.(?!\d)))\s*")
 _BULLET = re.compile(r"\s*([(（]\d{1,2}[)）]|[①-⑳]|[-*•·●■◆]\s)\s*")
 _ITEM = re.compile(rf"(?:(?<![^\n])|(?<=[。；;：:！!？?”]))\s*(([{_NUMERAL}]+)是)(?=\S)")
 _MARKDOWN = re.compile(r"\s{0,3}(#{1,6})\s+")
+_ANNEX = re.compile(r"[\s#]*(附\s?[件录表]\s?\d{0,2})\s*[:：]?\s*$")  # alone on its line
+_ANSWER = re.compile(r"\s*(?:答|A)\s*[:：]")
 _TRAILER = re.compile(r"\s*(?:责任编辑|责编|编辑|审核|校对|信息来源|文章来源|来源)\s*[:：]")
 _CLOSING = re.compile(r"\s*(?:下一步|今后|未来|总之|总的来看|综上)")
 _PLACE = re.compile(r"\s*([\u4e00-\u9fff]{2,6}?(?:自治区|自治州|省|市|县|区))")
@@ -39,6 +41,7 @@ _TERMINATED = re.compile(r"[。！？!?；;，,：:]\s*$")
 _ENTRY = re.compile(r"[；;]\s*$|^.{30,}。\s*$")
 
 # Ranks order headings from outer to inner; a heading closes all open ones of its rank or deeper.
+_ANNEX_RANK = 18
 _CASE_RANK, _SECTION_RANK, _SUBSECTION_RANK, _NUMBERED_RANK = 10, 40, 50, 60
 _DIVISION_RANKS = {"编": 20, "篇": 20, "部分": 20, "章": 22, "节": 24, "条": 42}
 _LEVEL_RANKS = (19, 26, 38, 48, 58, 62)  # Word, HTML and Markdown headings of level 1 to 6
@@ -72,7 +75,8 @@ def parse_outline(
     Parameters
     ----------
     headings
-        `(start, end, level)` of lines known to be headings of level 1 to 6 (Word, HTML).
+        `(start, end, level)` of lines known to be headings of level 1 to 6 (Word, HTML); level 0 is
+        the document's title, which opens nothing.
     rows
         `(start, end)` of lines that are rows of a table.
 
@@ -101,12 +105,17 @@ def chinese_number(numeral: str) -> int:
 
 
 def chinese_numeral(number: int) -> str:
-    """14 → `十四`, 20 → `二十`; larger than 99 as digits."""
-    tens, ones = divmod(number, 10)
-    if not 0 < number < 100:
+    """14 → `十四`, 20 → `二十`, 105 → `一百零五`; larger than 999 as digits."""
+    if not 0 < number < 1000:
         return str(number)
-    digits = " 一二三四五六七八九"
-    head = "" if not tens else ("十" if tens == 1 else f"{digits[tens]}十")
+    digits = "零一二三四五六七八九"
+    hundreds, rest = divmod(number, 100)
+    tens, ones = divmod(rest, 10)
+    head = f"{digits[hundreds]}百" if hundreds else ""
+    if tens:
+        head += "十" if tens == 1 and not hundreds else f"{digits[tens]}十"
+    elif hundreds and ones:
+        head += "零"
     return head + (digits[ones] if ones else "")
 
 
@@ -142,6 +151,7 @@ def _blocks(text: str, levels: dict[int, int], rows: dict[int, int]) -> Iterator
     case: int | None = None
     awaits_title = False
     section = 0  # number of the last section, to know a bare "二…" as the next one
+    known: list[tuple[int, int]] = []  # (level, rank) of the open headings whose level is known
     for a, b in lines:
         line = text[a:b]
         if a >= trailer:
@@ -152,20 +162,47 @@ def _blocks(text: str, levels: dict[int, int], rows: dict[int, int]) -> Iterator
             yield _Block(a, "heading", case=case, title=_squeeze(line))
         elif found := _case_heading(line):
             case, section = chinese_number(found[2]), 0
+            known.clear()
             title = _squeeze(line[found.end() :])
             awaits_title = not title
             yield _Block(a, "heading", _CASE_RANK, found[1], title, case)
         elif has_cases and case is None:
             yield _Block(a, "preface")
-        elif a in rows:
-            yield _Block(a, "row")
+        elif a in rows or levels.get(a) == 0:  # 0: the document's title
+            yield _Block(a, "row" if a in rows else "heading")
         else:
-            for block in _line_blocks(text, a, b, levels.get(a, 0), section):
+            level = levels.get(a, 0) or _shown_level(line, text[b : b + MAX_HEADING])
+            for block in _line_blocks(text, a, b, level, section):
+                block = _ranked(block, level, known)
                 if block.rank == _SECTION_RANK:
                     section = chinese_number(block.label.rstrip("、．."))
                 elif 0 < block.rank < _SECTION_RANK:
                     section = 0
                 yield block
+
+
+def _shown_level(line: str, following: str) -> int:
+    """The level that Markdown marks show, or that a question has above its answer; 0 = none."""
+    if found := _MARKDOWN.match(line):
+        return len(found[1])
+    return 6 if _ANSWER.match(following) and not _ANSWER.match(line) else 0
+
+
+def _ranked(block: _Block, level: int, known: list[tuple[int, int]]) -> _Block:
+    """A heading of a known level, ranked below those of lesser and beside those of the same level.
+
+    A label ranks by its kind, so that headings of known and of unknown level fit together; but
+    an unlabelled heading 2 after "一、" of level 1 must not close that section.
+    """
+    if not level or not block.rank:
+        return block
+    rank = block.rank
+    while known and known[-1][0] >= level:
+        beside = known.pop()
+        rank = min(rank, beside[1]) if beside[0] == level else rank
+    rank = max(rank, known[-1][1] + 1) if known else rank
+    known.append((level, rank))
+    return replace(block, rank=rank)
 
 
 def _case_heading(line: str) -> re.Match[str] | None:
@@ -189,10 +226,9 @@ def _line_blocks(text: str, a: int, b: int, level: int, section: int) -> Iterato
     """The blocks of one line: perhaps a heading, then items or a paragraph."""
     line = text[a:b]
     label, content, rank = _heading_label(line, section)
-    if not rank and (markdown := _MARKDOWN.match(line)):
-        level, content = len(markdown[1]), markdown.end()
     if not rank and level:
         rank = _LEVEL_RANKS[min(level, 6) - 1]
+        content = found.end() if (found := _MARKDOWN.match(line)) else 0
     if not rank:
         yield from _content_blocks(text, a, a, b)
         return
@@ -203,7 +239,8 @@ def _line_blocks(text: str, a: int, b: int, level: int, section: int) -> Iterato
     first_end = sentence_spans(text, body, b)[0][1] if text[body:b].strip() else b
     one_sentence = not text[first_end:b].strip()
     entry = rank >= _NUMBERED_RANK and _TERMINATED.search(line)
-    if one_sentence and (entry or (rank >= _SUBSECTION_RANK and _ENTRY.search(line))):
+    entry = entry or (rank >= _SUBSECTION_RANK and _ENTRY.search(line))
+    if one_sentence and entry and not level:
         # "1.…。" or "(一)…;" is an entry of a list with its own text, not a heading above others.
         yield _Block(a, "item", 0, label, _item_title(text, body, b))
         return
@@ -220,6 +257,8 @@ def _heading_label(line: str, section: int) -> tuple[str, int, int]:
     """`(label, where the text after it begins, rank)` of a numbered line; rank 0 = none."""
     if found := _DIVISION.match(line):
         return found[1], found.end(), _DIVISION_RANKS[found[2]]
+    if found := _ANNEX.match(line):
+        return found[1], found.end(), _ANNEX_RANK
     if found := _SECTION.match(line):
         return found[1], found.end(), _SECTION_RANK
     if found := _SUBSECTION.match(line):

@@ -127,6 +127,15 @@ class People(Database):
                 "UPDATE messages SET rating = ?, note = ? WHERE id = ?", (rating, note, message)
             )
 
+    def message(self, message: int) -> Message | None:
+        """One message, whatever its conversation."""
+        with self.reading() as db:
+            row = db.execute(
+                "SELECT id, question, answer, created, rating, note FROM messages WHERE id = ?",
+                (message,),
+            ).fetchone()
+        return Message(*row) if row else None
+
     def rated_messages(self) -> list[Message]:
         """All messages that were rated, oldest first."""
         with self.reading() as db:

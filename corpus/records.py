@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from corpus.types import Chunk, Document
+from corpus.types import Chunk, Document, Metadata
 
 State = Literal["current", "replaced", "removed"]
 Outcome = Literal["added", "replaced", "unchanged"]
@@ -45,6 +45,12 @@ class DocumentInfo:
     state: State
     version: int  # 1, 2, … under the same name
     replaced_by: int | None
+    origin: str  # the watched folder it came from
+
+    @property
+    def metadata(self) -> Metadata:
+        """What is known about it, as stored: the title may be empty."""
+        return Metadata(self.title, self.place, self.date, self.department, self.theme)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,24 +12,18 @@ MAX_SENTENCE = 1_000
 
 _CLOSING = "”’」』）)》】〕\"'"
 _END = re.compile(rf"(?:[。！？!?]+|…{{2,}}|(?<=[A-Za-z]{{2}})\.(?=\s))[{_CLOSING}]*|\n+")
-_CLAUSE_END = re.compile(rf"[；;][{_CLOSING}]*")
 _PAUSE = re.compile(r"[；;，,、：:\s]")
 
 
 def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
     """Split `text[start:end]` into sentences; together they hold every visible character."""
-    return _bounded(text, _split(text, start, len(text) if end is None else end, _END))
+    return _bounded(text, _split(text, start, len(text) if end is None else end))
 
 
-def clause_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
-    """Split one sentence `text[start:end]` at its semicolons."""
-    return _split(text, start, len(text) if end is None else end, _CLAUSE_END)
-
-
-def _split(text: str, start: int, end: int, pattern: re.Pattern[str]) -> list[tuple[int, int]]:
+def _split(text: str, start: int, end: int) -> list[tuple[int, int]]:
     spans = []
     at = start
-    for match in pattern.finditer(text, start, end):
+    for match in _END.finditer(text, start, end):
         spans.append((at, match.end()))
         at = match.end()
     spans.append((at, end))

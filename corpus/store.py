@@ -17,7 +17,7 @@ import numpy.typing as npt
 from corpus.errors import StoreError
 from corpus.filters import chunk_conditions
 from corpus.packing import pack_vectors, unpack_outline, unpack_text, unpack_vectors
-from corpus.people import PEOPLE_SCHEMA, People
+from corpus.people import PEOPLE_SCHEMA
 from corpus.records import START as START
 from corpus.records import Changes
 from corpus.records import DocumentInfo as DocumentInfo
@@ -27,6 +27,7 @@ from corpus.records import State as State
 from corpus.records import Stored as Stored
 from corpus.schema import SCHEMA
 from corpus.types import Chunk, Document, Metadata, Node
+from corpus.watched import WATCHED_SCHEMA, Watched
 from corpus.writing import insert_document, retire_document, update_document, write_vectors
 
 FILE_NAME = "zhengwen.db"
@@ -38,11 +39,11 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 T = TypeVar("T")
 
-_MIGRATIONS: tuple[str, ...] = (SCHEMA, PEOPLE_SCHEMA)
+MIGRATIONS: tuple[str, ...] = (SCHEMA, PEOPLE_SCHEMA, WATCHED_SCHEMA)
 
 _INFO = (
     "id, name, title, place, date, department, theme, size, n_chunks, added, state, version,"
-    " replaced_by"
+    " replaced_by, origin"
 )
 _CHUNK = (
     "SELECT c.id, c.document, c.node, c.start, c.end, d.title, d.name, c.case_number,"
@@ -50,7 +51,7 @@ _CHUNK = (
 )
 
 
-class Store(People):
+class Store(Watched):
     """All of the above; safe to use from many threads and processes."""
 
     def __init__(self, file: Path) -> None:
@@ -58,7 +59,7 @@ class Store(People):
         self._text = lru_cache(maxsize=_CACHED_TEXTS)(self._read_text)
         self._outline = lru_cache(maxsize=_CACHED_OUTLINES)(self._read_outline)
         self._derived: dict[str, tuple[Mark, object]] = {}
-        super().__init__(file, _MIGRATIONS)
+        super().__init__(file, MIGRATIONS)
 
     def forget(self) -> None:
         """Drop what is cached, after another store has taken this one's place."""
@@ -345,20 +346,6 @@ class Store(People):
             at += count
         return ids, out
 
-    def vectors_by_id(self, model: str, ids: Sequence[int]) -> dict[int, FloatArray]:
-        """Stored vectors of some chunks."""
-        found: dict[int, FloatArray] = {}
-        for part in _parts(ids):
-            rows = self._rows(
-                "SELECT c.id, c.id - d.first_chunk, d.n_chunks, v.data FROM chunks c"
-                " JOIN documents d ON d.id = c.document JOIN vectors v ON v.document = d.id"
-                " AND v.model = (SELECT id FROM models WHERE fingerprint = ?)"
-                f" WHERE c.id IN ({','.join('?' * len(part))})",
-                [model, *part],
-            )
-            found |= {row[0]: unpack_vectors(row[3], row[2])[row[1]] for row in rows}
-        return found
-
     def documents_without_vectors(self, model: str) -> list[int]:
         """Current documents with chunks that `model` has not encoded yet."""
         rows = self._rows(
@@ -391,6 +378,6 @@ def _parts(values: Sequence[T]) -> list[Sequence[T]]:
 
 def _unknown(number: int) -> StoreError:
     return StoreError(
-        f"没有编号为 {number} 的文档，请用 zhengwen list 查看编号",
+        f"没有编号为 {number} 的文档，请用 zhengwen list 查看编号。",
         f"no document with id {number}; zhengwen list shows the ids",
     )

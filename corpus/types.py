@@ -4,6 +4,7 @@ All offsets are counted in characters (code points) of `Document.text`, start in
 exclusive. Text shown to a person is always `document.text[start:end]`.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -59,6 +60,12 @@ class Document:
     outline: tuple[Node, ...]
     metadata: Metadata = field(default_factory=Metadata)
     pages: tuple[int, ...] = ()  # start offset of every page, for formats that have pages
+    origin: str = ""  # the watched folder it came from
+    notice: str = ""  # what of the file was not read; told when it is added, not stored
+
+    def page_at(self, offset: int) -> int | None:
+        """The page, from 1, that an offset of the text lies on; None without pages."""
+        return bisect_right(self.pages, offset) or None
 
     @property
     def title(self) -> str:

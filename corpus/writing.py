@@ -8,7 +8,8 @@ from corpus.types import Metadata
 
 _INSERT_DOCUMENT = (
     "INSERT INTO documents (name, sha256, title, place, date, department, theme, size,"
-    " first_chunk, n_chunks, added, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " first_chunk, n_chunks, added, version, origin)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_CHUNK = (
     "INSERT INTO chunks (id, document, node, start, end, case_number, case_title, section, place,"
@@ -36,7 +37,7 @@ def insert_document(db: sqlite3.Connection, new: NewDocument, model: str, added:
         _INSERT_DOCUMENT,
         (
             document.name, document.sha256, *_metadata_row(document.metadata), len(document.text),
-            first, len(new.chunks), added, (versions[0] or 0) + 1,
+            first, len(new.chunks), added, (versions[0] or 0) + 1, document.origin,
         ),
     ).lastrowid  # fmt: skip
     assert number is not None
