@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from reader_helpers import zipped
 
 from corpus import sandbox
 from corpus.errors import CorpusError
@@ -34,7 +35,7 @@ def test_one_worker_reads_many_files(box: Sandbox) -> None:
         with pytest.raises(CorpusError):
             box.read(f"{i}.xyz", b"abc")
         assert box._worker is not None
-        pids.add(box._worker.pid)
+        pids.add(box._worker.process.pid)
     assert len(pids) == 1
 
 
@@ -42,22 +43,48 @@ def test_killed_worker_is_replaced(box: Sandbox) -> None:
     with pytest.raises(CorpusError):
         box.read("a.xyz", b"abc")
     assert box._worker is not None
-    first = box._worker.pid
+    first = box._worker.process.pid
     os.kill(first, signal.SIGKILL)
-    box._worker.wait()
+    box._worker.process.wait()
     with pytest.raises(CorpusError, match=r"b\.xyz"):
         box.read("b.xyz", b"abc")
-    assert box._worker.pid != first
+    assert box._worker.process.pid != first
 
 
 def test_file_that_takes_too_long_is_named() -> None:
     box = Sandbox(seconds=0.001)  # shorter than any interpreter starts
     with pytest.raises(CorpusError, match=r"slow\.xyz.*0\.001"):
         box.read("slow.xyz", b"abc")
-    assert box._worker is None
+    assert box._worker is not None
+    assert not box._worker.alive
 
 
 def test_too_large_file_is_refused(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "MAX_FILE", 2)
     with pytest.raises(CorpusError, match=r"a\.txt"):
         box.read("a.txt", b"abc")
+
+
+def test_an_archive_has_a_worker_of_its_own_that_ends_with_it(box: Sandbox) -> None:
+    data = zipped({"甲.txt": b"1", "乙.txt": b"2"})
+    found = box.expand("a.zip", data)
+    assert next(found) == ("a.zip/甲.txt", b"1")
+    # The archive waits while its files are read.
+    assert box.read("甲.html", b"<html>text").text == "text"
+    assert list(found) == [("a.zip/乙.txt", b"2")]
+
+
+def test_an_archive_that_takes_too_long_is_named() -> None:
+    with pytest.raises(CorpusError, match=r"a\.zip.*0\.001"):
+        list(Sandbox(seconds=0.001).expand("a.zip", zipped({"甲.txt": b"1"})))
+
+
+def test_a_long_text_is_read_by_the_worker(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_IN_PROCESS", 2)
+    assert box.read("a.txt", b"abc").text == "abc"
+    assert box._worker is not None
+
+
+def test_a_text_that_is_no_text_is_read_by_the_worker(box: Sandbox) -> None:
+    assert box.read("a.txt", b"<!DOCTYPE html><p>text").text == "text"
+    assert box._worker is not None
