@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float32]
 
+BUILT_IN = "built-in"  # the name of our own model
 _LOG = logging.getLogger(__name__)
 _BATCH = 32
 BAG_MODULE = "embeddings.bag.BagOfTerms"
@@ -54,7 +55,9 @@ def load_encoder(model: str | Path | None = None) -> Encoder:
     ModelError
         If there is no such folder or name, or it holds no safetensors.
     """
-    folder = Path(str(files("embeddings") / "model")) if not model else Path(model)
+    if not model:
+        return BagEncoder(Path(str(files("embeddings") / "model")), name=BUILT_IN)
+    folder = Path(model)
     if folder.is_dir():
         if _is_bag(folder):
             return BagEncoder(folder)
@@ -62,7 +65,7 @@ def load_encoder(model: str | Path | None = None) -> Encoder:
     text = str(model)
     if folder.is_absolute() or text.startswith((".", "~")) or text.count("/") != 1:
         raise ModelError(
-            f"没有模型文件夹 {text},请检查路径,或给出形如 BAAI/bge-small-zh-v1.5 的名称",
+            f"没有模型文件夹 {text}，请检查路径，或给出形如 BAAI/bge-small-zh-v1.5 的名称。",
             f"no model folder {text}; check the path or give a name like BAAI/bge-small-zh-v1.5",
         )
     return TransformerEncoder(text, local=False)
@@ -85,16 +88,16 @@ def _fingerprint(folder: Path) -> str:
 class BagEncoder:
     """The light path of `embeddings.bag.BagOfTerms`: same folder, same vectors, no torch."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "") -> None:
         try:
             self._table, vocabulary = _read_bag(folder)
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
-                f"模型文件夹 {folder} 已损坏:{error},请重新复制",
+                f"模型文件夹 {folder} 已损坏：{error}，请重新复制。",
                 f"model folder {folder} is damaged; copy it again",
             ) from error
         self._row = {term: row for row, term in enumerate(vocabulary)}
-        self.name = folder.name
+        self.name = name or folder.name
         self.dim = int(self._table.shape[1])
         self.fingerprint = _fingerprint(folder)
 
@@ -180,7 +183,7 @@ def _load_sentence_transformer(model: str, *, local: bool) -> "SentenceTransform
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         _LOG.debug("loading %s failed", model, exc_info=True)
         raise ModelError(
-            f"无法加载嵌入模型 {model}:请检查名称或文件夹是否完整(须为 safetensors 格式);"
-            f"没有互联网时请先把模型文件夹复制到本机",
+            f"无法加载嵌入模型 {model}：请检查名称或文件夹是否完整（须为 safetensors 格式）；"
+            f"没有互联网时请先把模型文件夹复制到本机。",
             f"cannot load embedding model {model}: {error}",
         ) from error

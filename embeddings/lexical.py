@@ -20,7 +20,7 @@ import tantivy
 
 from corpus.errors import StoreError
 from embeddings.encoder import FloatArray
-from embeddings.seal import SEAL, DamagedError, remove_leftovers, sealed_commit, verify
+from embeddings.seal import SEAL, DamagedError, break_seal, remove_leftovers, seal, verify
 from embeddings.tokens import TERMS_VERSION, terms
 
 _LOG = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class LexicalView:
             if type(error).__name__ != "PanicException":
                 raise
             raise StoreError(
-                "词语索引文件在使用中损坏，请运行 zhengwen rebuild",
+                "词语索引文件在使用中损坏，请运行 zhengwen rebuild。",
                 "the lexical index was damaged while in use; run zhengwen rebuild",
             ) from error
         ids = self._searcher.fast_field_values("chunk", [address for _, address in hits])
@@ -133,6 +133,7 @@ class LexicalIndex:
         self._index = tantivy.Index(self._schema, path=str(folder))
         self._index.config_reader(reload_policy="manual", num_warmers=0)
         self._reloading = threading.Lock()
+        self._merging: tantivy.IndexWriter | None = None  # has committed, may still be merging
         self.view = LexicalView(self._schema, self._index.searcher())
 
     @classmethod
@@ -146,8 +147,7 @@ class LexicalIndex:
             _LOG.warning("lexical index in %s is not usable (%s); building anew", folder, error)
             index = cls(set_aside(folder))
         if not (folder / SEAL).exists():
-            with sealed_commit(folder):
-                pass
+            seal(folder)
         return index
 
     def reload(self) -> LexicalView:
@@ -164,8 +164,9 @@ class LexicalIndex:
         """Take documents out, put chunks in, and stand at `state`; all at once or not at all.
 
         A document that is put in again must be named in `removed`. With `anew` everything that
-        was there before goes.
+        was there before goes. Call `finish` before the lock is given to others.
         """
+        self.finish()
         remove_leftovers(self.folder)
         writer = self._index.writer(_HEAP, 1)
         try:
@@ -178,13 +179,32 @@ class LexicalIndex:
             for entry in entries:
                 writer.add_document(_chunk_document(entry))
             writer.add_document(_state_document(state))
-            with sealed_commit(self.folder):
-                writer.commit()
-                # Merges that end after the commit exchange segments once more.
-                writer.wait_merging_threads()
+            break_seal(self.folder)
+            writer.commit()
+            self._merging = writer
         finally:
-            del writer  # gives tantivy's own lock back, whatever happened
+            del writer  # unless it is merging, this gives tantivy's own lock back
         return self.reload()
+
+    @property
+    def merging(self) -> bool:
+        """Whether `finish` has something to wait for."""
+        return self._merging is not None
+
+    def finish(self) -> None:
+        """Wait for the merges that the last commit has begun, and seal the index.
+
+        Every eighth small commit merges up to 10,000 entries in 0.1 to 0.5 s, and exchanges
+        segments once more; what was committed can be searched meanwhile.
+        """
+        writer, self._merging = self._merging, None
+        if writer is None:
+            return
+        try:
+            writer.wait_merging_threads()
+            seal(self.folder)
+        finally:
+            del writer  # an error's traceback must not hold on to tantivy's own lock
 
 
 def set_aside(folder: Path) -> Path:

@@ -11,8 +11,8 @@ import json
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from embeddings.lists import write_file
@@ -36,29 +36,28 @@ def verify(folder: Path) -> None:
     DamagedError
         Naming the file.
     """
-    meta, seal = folder / _META, _seal(folder)
+    meta, found = folder / _META, _read(folder)
     if not meta.exists():
-        if seal is not None or any(folder.glob("*.store")):
+        if found is not None or any(folder.glob("*.store")):
             raise DamagedError(f"{_META} is missing")
         return
-    if seal is None:
+    if found is None:
         raise DamagedError(f"{SEAL} is missing")
     files = _segment_files(folder)
-    if not seal["open"] and seal["digest"] != _digest(folder, files):
+    if not found["open"] and found["digest"] != _digest(folder, files):
         raise DamagedError(f"{_META} or the end of a file does not match its checksum")
     for file in files:
         if not crc_matches(file):
             raise DamagedError(f"{file.name} does not match its checksum")
 
 
-@contextmanager
-def sealed_commit(folder: Path) -> Iterator[None]:
-    """Break the seal, let the block commit, and seal what is there then.
-
-    After an error in the block the seal stays broken; the next opening then looks more closely.
-    """
+def break_seal(folder: Path) -> None:
+    """Say that a commit is under way; until it is sealed, an opening looks more closely."""
     _write(folder, is_open=True)
-    yield
+
+
+def seal(folder: Path) -> None:
+    """Seal what is there now."""
     _write(folder, is_open=False)
 
 
@@ -117,25 +116,25 @@ def _digest(folder: Path, files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def _seal(folder: Path) -> dict[str, object] | None:
+def _read(folder: Path) -> dict[str, object] | None:
     try:
-        seal = json.loads((folder / SEAL).read_text("utf-8"))
-        if seal["check"] != _check(seal["open"], seal["digest"]):
+        found = json.loads((folder / SEAL).read_text("utf-8"))
+        if found["check"] != _check(found["open"], found["digest"]):
             raise DamagedError(f"{SEAL} does not match its checksum")
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"{SEAL} cannot be read: {error}") from error
-    return dict(seal)
+    return dict(found)
 
 
 def _write(folder: Path, *, is_open: bool) -> None:
     digest = ""
     if not is_open:
         digest = _digest(folder, _segment_files(folder))
-    seal = {"open": is_open, "digest": digest, "check": _check(is_open, digest)}
+    content = {"open": is_open, "digest": digest, "check": _check(is_open, digest)}
     # If the power fails before it reaches the disk, it does not fit, and the index is built anew.
-    write_file(folder / SEAL, json.dumps(seal).encode(), sync=False)
+    write_file(folder / SEAL, json.dumps(content).encode(), sync=False)
 
 
 def _check(is_open: object, digest: object) -> str:

@@ -6,26 +6,34 @@ and 0.80 for character bigrams on questions about the built-in cases).
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from embeddings.fold import fold
 
 if TYPE_CHECKING:
     from rjieba import Jieba
 
-TERMS_VERSION = "rjieba-search+chars/1"  # an index built under another version is rebuilt
+_LAY_WORDS = (files("embeddings") / "lay_words.tsv").read_text("utf-8")
+# An index built under another version is rebuilt.
+TERMS_VERSION = f"rjieba-search+chars/2 {crc32(_LAY_WORDS.encode()):08x}"
 
 CHAR_MARK = "_"  # tells the character 市 from the word 市
+
+_NEW_WORD = re.compile(r"[a-z\u4e00-\u9fff]{1,4}[^的了着吗\W]")  # two to five characters
+_FREQUENCY = 1_000  # of a word that the dictionary lacks
 
 _VISIBLE = re.compile(r"[^\W_]")  # the underscore is the mark
 _CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ebef]")
 
 
-def terms(text: str) -> list[str]:
+@lru_cache(maxsize=4_096)  # passages are cut for both indexes, and again for every question
+def terms(text: str) -> tuple[str, ...]:
     """Words of two or more characters, then the single Chinese characters, in text order."""
     folded = fold(text)
-    return [*words(folded), *(CHAR_MARK + char for char in _CJK.findall(folded))]
+    return (*words(folded), *(CHAR_MARK + char for char in _CJK.findall(folded)))
 
 
 def words(folded: str) -> list[str]:
@@ -37,8 +45,20 @@ def words(folded: str) -> list[str]:
     ]
 
 
+def lay_words() -> list[tuple[list[str], list[str]]]:
+    """How people say things, and how official text says the same: the lines of lay_words.tsv."""
+    lines = _LAY_WORDS.splitlines()
+    sides = [line.split("\t") for line in lines if not line.startswith("#")]
+    return [(lay.split(" "), official.split(" ")) for lay, official in sides]
+
+
 @cache
 def _cutter() -> "Jieba":
+    """The dictionary, and the expressions above that it lacks (老外, 跑路, 免申即享)."""
     from rjieba import Jieba
 
-    return Jieba()
+    cutter = Jieba()
+    for expression in sorted({fold(e) for line in lay_words() for side in line for e in side}):
+        if _NEW_WORD.fullmatch(expression) and not cutter.has_word(expression):
+            cutter.add_word(expression, _FREQUENCY, "n")
+    return cutter

@@ -26,6 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--share", type=float, default=1.0, help="of the pairs; 0.01 tries it out")
+    parser.add_argument(
+        "--questions", type=Path, help="practice questions on the cases: eval/practice.jsonl"
+    )
     args = parser.parse_args(argv)
     work = args.out / "work"
     work.mkdir(parents=True, exist_ok=True)
@@ -37,7 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     from embeddings.training.recipe import Options, run
 
     try:
-        run(Options(args.data, args.out, args.dim, args.seed, args.threads, args.share))
+        run(
+            Options(
+                args.data,
+                args.out,
+                args.dim,
+                args.seed,
+                args.threads,
+                args.share,
+                args.questions,
+            )
+        )
     except UserError as error:
         _LOG.error("%s", error)
         return 1

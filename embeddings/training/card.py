@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from embeddings.tokens import lay_words
 from embeddings.training.data import TrainingData
 from embeddings.training.evaluation import DevScores
 from embeddings.training.stages import STAGES
@@ -43,12 +44,15 @@ with BM25, as Zhengwen does.
 | CMRC 2018, DRCD test | question → passage | {n_questions:,} | CC BY-SA 4.0 / 3.0 |
 | STARD | lay question → article | {n_lay:,} | MIT |
 | Guangdong service items | name → conditions | {n_items:,} | MIT |
+| lay words (our own list) | what official words are called | {n_meanings:,} | Apache-2.0 |
+| practice questions on the built-in cases | question → chunk | {n_cases:,} | Apache-2.0 |
 
 Nothing of the dev sets is trained on; RGB is only measured.
 
 ## Training
 
-`python -m embeddings.training --data DIR --out DIR`, seed {seed}, {minutes:.0f} minutes.
+`python -m embeddings.training --data DIR --out DIR --questions FILE`, seed {seed},
+{minutes:.0f} minutes.
 sentence-transformers' trainer, MultipleNegativesRankingLoss in both directions inside
 MatryoshkaLoss; hard negatives from BM25 and from the model itself, mined anew while it learns.
 
@@ -82,6 +86,8 @@ def model_card(
             n_questions=len(data.questions),
             n_lay=len(data.lay_questions),
             n_items=len(data.item_titles),
+            n_meanings=len(lay_words()),
+            n_cases=len(data.case_questions),
             seed=seed,
             minutes=minutes,
         )

@@ -1,7 +1,8 @@
 """The folder of training data in, everything that is trained on as vocabulary rows out.
 
 Reads `train/news.jsonl.xz`, `laws.jsonl.xz`, `question_passage.jsonl.xz` and
-`guangdong_service_items.jsonl.xz`; of the dev sets nothing. What is made of them is kept in a
+`guangdong_service_items.jsonl.xz`; of the dev sets nothing. Practice questions on the built-in
+cases, if given, are paired with the chunks that answer them. What is made of all that is kept in a
 cache file, because cutting the texts into terms takes minutes.
 """
 
@@ -17,7 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from corpus.builtin import builtin_document
+from corpus.chunks import split_chunks
 from corpus.errors import CorpusError
+from corpus.outline import parse_outline
+from corpus.readers.text import decode
+from corpus.types import Chunk, Document
 from embeddings.tokens import TERMS_VERSION
 from embeddings.training.rows import Counter, Rows, renumbered
 
@@ -29,6 +35,7 @@ STATUTES = "STARD"  # the source whose passages are articles of `laws.jsonl.xz`
 _LOG = logging.getLogger(__name__)
 _SENTENCE_END = re.compile(r"(?<=[。！？!?])|\n")
 _MIN_SENTENCE = 8  # characters
+_LISTS = ("lay_articles", "case_answers")  # fields of TrainingData that are lists of numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,9 @@ class TrainingData:
     question_passage: npt.NDArray[np.int64]  # (n_questions,)
     lay_questions: Rows  # on statutes
     lay_articles: list[list[int]]  # relevant rows of `laws`
+    case_questions: Rows  # on the built-in cases
+    case_chunks: Rows
+    case_answers: list[list[int]]  # relevant rows of `case_chunks`
 
     def articles(self) -> Rows:
         """Title and text of every article, as they are indexed."""
@@ -61,16 +71,16 @@ class TrainingData:
         return Rows(np.concatenate(parts), titles.starts + laws.starts)
 
 
-def load_data(data: Path, cache: Path) -> TrainingData:
+def load_data(data: Path, cache: Path, questions: Path | None = None) -> TrainingData:
     """Read `data`, or `cache` if it was made of the same files."""
-    key = f"{TERMS_VERSION} {VOCABULARY_SIZE} " + " ".join(
-        str(file.stat().st_size) for file in sorted((data / "train").glob("*.xz"))
-    )
+    sources = [*sorted((data / "train").glob("*.xz")), *([questions] if questions else [])]
+    sizes = " ".join(str(file.stat().st_size) for file in sources)
+    key = f"{TERMS_VERSION} {VOCABULARY_SIZE} {sizes}"
     if cache.is_file():
         with np.load(cache) as saved:
             if str(saved["key"]) == key:
                 return _unpacked(saved)
-    made = prepare(data)
+    made = prepare(data, questions)
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.savez(cache, key=np.array(key), **_packed(made))  # type: ignore[arg-type]
     return made
@@ -98,7 +108,7 @@ def split_sentences(text: str) -> list[str]:
     return [s for s in _SENTENCE_END.split(text) if len(s.strip()) >= _MIN_SENTENCE]
 
 
-def prepare(data: Path) -> TrainingData:
+def prepare(data: Path, questions: Path | None = None) -> TrainingData:
     """Read and cut all texts."""
     folder = data / "train"
     counter = Counter()
@@ -114,6 +124,8 @@ def prepare(data: Path) -> TrainingData:
     items = list(read_rows(folder / "guangdong_service_items.jsonl.xz"))
     pairs, lay = _questions(folder / "question_passage.jsonl.xz", number)
     passage_row = {text: i for i, text in enumerate(dict.fromkeys(p for _, p in pairs))}
+    chunks = split_chunks(_builtin())
+    asked = _case_questions(questions, chunks) if questions else {}
     texts = {
         "law_titles": counter.rows(row["law"] + row["article"] for row in laws),
         "laws": counter.rows(row["text"] for row in laws),
@@ -127,6 +139,8 @@ def prepare(data: Path) -> TrainingData:
         "questions": counter.rows(q for q, _ in pairs),
         "passages": counter.rows(passage_row),
         "lay_questions": counter.rows(lay),
+        "case_questions": counter.rows(asked),
+        "case_chunks": counter.rows(f"{chunk.heading} {chunk.text}" for chunk in chunks),
     }
     # Sentences of laws are counted once, in the articles.
     counted = [rows for name, rows in texts.items() if name != "law_sentences"]
@@ -140,6 +154,7 @@ def prepare(data: Path) -> TrainingData:
         news_first=news_first,
         question_passage=np.array([passage_row[p] for _, p in pairs], np.int64),
         lay_articles=list(lay.values()),
+        case_answers=list(asked.values()),
         **{name: renumbered(rows, new_row) for name, rows in texts.items()},
     )
 
@@ -173,6 +188,30 @@ def _questions(
     return pairs, lay
 
 
+def _builtin() -> Document:
+    name, content = builtin_document()
+    text = decode(content)
+    return Document(0, name, text, "", parse_outline(text))
+
+
+def _case_questions(file: Path, chunks: list[Chunk]) -> dict[str, list[int]]:
+    """Questions of the split `train` with the chunks that hold their evidence."""
+    asked: dict[str, list[int]] = {}
+    for row in read_rows(file):
+        quotes = [(piece["case"], piece["text"]) for piece in row["evidence"]]
+        found = [
+            i
+            for i, chunk in enumerate(chunks)
+            if any(
+                case == chunk.case and (text in chunk.text or chunk.text in text)
+                for case, text in quotes
+            )
+        ]
+        if row["split"] == "train" and found:
+            asked[",".join([*row.get("history", [])[-1:], row["question"]])] = found
+    return asked
+
+
 def _packed(data: TrainingData) -> dict[str, npt.NDArray[Any]]:
     out: dict[str, npt.NDArray[Any]] = {}
     for name in TrainingData.__dataclass_fields__:
@@ -181,7 +220,7 @@ def _packed(data: TrainingData) -> dict[str, npt.NDArray[Any]]:
             out[f"{name}.flat"], out[f"{name}.starts"] = value.flat, value.starts
         elif name == "vocabulary":
             out[name] = np.array(json.dumps(value, ensure_ascii=False))
-        elif name == "lay_articles":
+        elif name in _LISTS:
             out[name] = np.array(json.dumps(value))
         else:
             out[name] = value
@@ -193,7 +232,7 @@ def _unpacked(saved: Any) -> TrainingData:  # noqa: ANN401  (numpy has no public
     for name in TrainingData.__dataclass_fields__:
         if f"{name}.flat" in saved:
             values[name] = Rows(saved[f"{name}.flat"], saved[f"{name}.starts"])
-        elif name in ("vocabulary", "lay_articles"):
+        elif name in ("vocabulary", *_LISTS):
             values[name] = json.loads(str(saved[name]))
         else:
             values[name] = saved[name]

@@ -11,16 +11,32 @@ repeated and nothing but numbers needs to be kept. Kinds:
 - `item`: the name of a service item and what it says.
 - `question`: a question and its encyclopedia passage.
 - `lay`: a lay question and an article that answers it.
+- `news_reworded`, `law_reworded`: like `news` and `law_sentence`, but the sentence is put into
+  lay words; every meaning of `lay_words.tsv` comes equally often.
+- `case`: a practice question and a chunk of the built-in cases that answers it.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from embeddings.training.data import TrainingData
+from embeddings.training.lay import Rewording, load_meanings
 from embeddings.training.rows import IntArray
 
-KINDS = ("news", "law_cloze", "law_sentence", "law_title", "item", "question", "lay")
+KINDS = (
+    "news",
+    "law_cloze",
+    "law_sentence",
+    "law_title",
+    "item",
+    "question",
+    "lay",
+    "news_reworded",
+    "law_reworded",
+    "case",
+)
 
 QUESTION_DROPOUT = 0.1  # share of a question's terms that is left out
 SENTENCE_DROPOUT = 0.3  # of a sentence's: people ask with fewer words than texts have
@@ -42,12 +58,17 @@ class PairMaker:
     def __init__(self, data: TrainingData) -> None:
         self._data = data
         self._articles = data.articles()
+        meanings = load_meanings(data.vocabulary)
+        self._news_lay = Rewording(meanings, data.news_sentences)
+        self._law_lay = Rewording(meanings, data.law_sentences)
 
     def size(self, kind: str) -> int:
         """How many texts of a kind there are to choose from."""
         data = self._data
         sizes = {"news": len(data.news_first) - 1, "item": len(data.item_titles)}
         sizes |= {"question": len(data.questions), "lay": len(data.lay_questions)}
+        sizes |= {"case": len(data.case_questions)}
+        sizes |= dict.fromkeys(("news_reworded", "law_reworded"), len(self._law_lay))
         return sizes.get(kind, len(data.laws))
 
     def make(self, kind: str, index: int, seed: int) -> Pair:
@@ -78,23 +99,46 @@ class PairMaker:
                 article = int(rng.choice(data.lay_articles[index]))
                 question = _dropped(data.lay_questions[index], QUESTION_DROPOUT, rng)
                 return Pair(question, self._articles[article], article)
+            case "news_reworded" | "law_reworded":
+                return self._reworded(kind, index, rng)
+            case "case":
+                chunk = int(rng.choice(data.case_answers[index]))
+                question = _dropped(data.case_questions[index], QUESTION_DROPOUT, rng)
+                return Pair(question, data.case_chunks[chunk], chunk)
         raise ValueError(f"unknown kind of pairs: {kind}")
+
+    def _reworded(self, kind: str, index: int, rng: np.random.Generator) -> Pair:
+        data = self._data
+        if kind == "news_reworded":
+            chosen = self._news_lay.choose(index, rng)
+            anchor = self._news_lay.reworded(data.news_sentences[chosen], rng)
+            return Pair(anchor, self._news_context(_holder(data.news_first, chosen), chosen, rng))
+        chosen = self._law_lay.choose(index, rng)
+        anchor = self._law_lay.reworded(data.law_sentences[chosen], rng)
+        return Pair(anchor, self._articles[_holder(data.law_first, chosen)])
 
     def _news(self, index: int, rng: np.random.Generator) -> Pair:
         data = self._data
         first, last = int(data.news_first[index]), int(data.news_first[index + 1])
+        chosen = int(rng.integers(first, max(last, first + 1)))
         if last - first < 2:
             whole = data.news_sentences.span(first, last)
             return Pair(_dropped(whole, SENTENCE_DROPOUT, rng), whole)
-        chosen = int(rng.integers(first, last))
-        before = int(rng.integers(0, 4))
-        begin = max(first, chosen - before)
+        context = self._news_context(index, chosen, rng, itself=False)
+        return Pair(_dropped(data.news_sentences[chosen], SENTENCE_DROPOUT, rng), context)
+
+    def _news_context(
+        self, index: int, chosen: int, rng: np.random.Generator, *, itself: bool = True
+    ) -> IntArray:
+        """Sentences around the chosen one, with or without it."""
+        data = self._data
+        first, last = int(data.news_first[index]), int(data.news_first[index + 1])
+        begin = max(first, chosen - int(rng.integers(0, 4)))
         end = min(last, begin + int(rng.integers(2, 7)))
-        sentences = [i for i in range(begin, end) if i != chosen] or [
+        sentences = [i for i in range(begin, end) if itself or i != chosen] or [
             chosen - 1 if chosen > first else chosen + 1
         ]
-        context = np.concatenate([data.news_sentences[i] for i in sentences])
-        return Pair(_dropped(data.news_sentences[chosen], SENTENCE_DROPOUT, rng), context)
+        return np.concatenate([data.news_sentences[i] for i in sentences])
 
     def _law_sentence(self, index: int, rng: np.random.Generator) -> Pair:
         data = self._data
@@ -106,6 +150,11 @@ class PairMaker:
         parts.append(data.law_sentences.span(chosen + 1, last))
         sentence = _dropped(data.law_sentences[chosen], SENTENCE_DROPOUT, rng)
         return Pair(sentence, np.concatenate(parts))
+
+
+def _holder(first: npt.NDArray[np.int64], sentence: int) -> int:
+    """The document that a sentence lies in."""
+    return int(np.searchsorted(first, sentence, side="right")) - 1
 
 
 def _dropped(rows: IntArray, share: float, rng: np.random.Generator) -> IntArray:

@@ -39,6 +39,7 @@ class Options:
     seed: int
     threads: int
     share: float  # of the pairs
+    questions: Path | None = None  # practice questions on the built-in cases
 
 
 def run(options: Options) -> list[DevScores]:
@@ -47,13 +48,17 @@ def run(options: Options) -> list[DevScores]:
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     work = options.out / "work"
-    data = load_data(options.data, work / "data.npz")
+    data = load_data(options.data, work / "data.npz", options.questions)
     _LOG.info("%d terms, %d articles", len(data.vocabulary), len(data.laws))
     dev_sets = load_dev_sets(options.data, data.vocabulary)
     model = new_model(data, options.dim, options.seed)
     _measure(model, dev_sets, "start")
     maker = PairMaker(data)
-    passages = {"lay": data.articles(), "question": data.passages}
+    passages = {
+        "lay": data.articles(),
+        "question": data.passages,
+        "case": data.case_chunks,
+    }
     miners: dict[str, Miner] = {}
     for number, stage in enumerate(STAGES, 1):
         folder = work / f"{number}-{stage.name}"
@@ -118,10 +123,12 @@ def _miners(data: TrainingData, passages: Mapping[str, Rows]) -> dict[str, Miner
     answers = {
         "lay": (data.lay_questions, data.lay_articles),
         "question": (data.questions, [[int(p)] for p in data.question_passage]),
+        "case": (data.case_questions, data.case_answers),
     }
     return {
         kind: Miner(questions, passages[kind], relevant, len(data.vocabulary))
         for kind, (questions, relevant) in answers.items()
+        if len(questions)
     }
 
 
