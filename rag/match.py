@@ -14,20 +14,26 @@ Weight = Callable[[str], float]  # of a term: its inverse document frequency
 Array = npt.NDArray[np.float64]
 
 CHAR_SHARE = 0.3  # of the weight of a word
+CONTEXT_SHARE = 0.4  # of the weight of a word of the question itself
 
 
 class Matcher:
-    """What of one question is looked for; made once a question."""
+    """What of one question is looked for; made once a question.
 
-    def __init__(self, topic: str, weight: Weight, vectors: WordVectors) -> None:
+    The words of `context`, the question before it, count less.
+    """
+
+    def __init__(self, topic: str, weight: Weight, vectors: WordVectors, context: str = "") -> None:
         self.folded = fold(topic).replace(" ", "")
+        shares = dict.fromkeys(terms(context), CONTEXT_SHARE) | dict.fromkeys(terms(topic), 1.0)
         self._weights = {
-            t: weight(t) * (CHAR_SHARE if t.startswith(CHAR_MARK) else 1.0) for t in terms(topic)
+            t: weight(t) * share * (CHAR_SHARE if t.startswith(CHAR_MARK) else 1.0)
+            for t, share in shares.items()
         }
         self._vectors = vectors
-        wanted = list(dict.fromkeys(words(fold(topic))))
+        wanted = list(dict.fromkeys([*words(fold(topic)), *words(fold(context))]))
         self._wanted = wanted
-        self._wanted_weights = np.array([weight(word) for word in wanted])
+        self._wanted_weights = np.array([weight(word) * shares[word] for word in wanted])
         self._rows = vectors.rows(wanted)
 
     @property

@@ -2,17 +2,21 @@
 
 A linear model over lexical, dense and matching features; two of them depend on how well the words
 of the question are covered at all, so that the vectors decide where words fail and the words where
-they do not. Fitted by `python -m eval.fit` on training questions with a listwise loss.
+they do not. The sentences of the best are then read, and a second model of the same kind ranks
+them again. Both are fitted by `python -m eval.fit` on dev questions with a listwise loss.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
 
+from corpus.sentences import sentence_spans
 from corpus.types import Chunk
 from rag.match import Array, Matcher, term_and_word_sets
+from rag.reader import Reader
 
 FEATURES = (
     "lexical",  # BM25, relative to the best candidate
@@ -29,20 +33,42 @@ FEATURES = (
     "group_lexical",  # the same of the relative BM25
     "length",  # log of the characters: short chunks cover less by chance
 )
+# Of the chunks whose sentences are read.
+READ_FEATURES = (
+    *FEATURES,
+    "reader",  # what `rag.reader` says of the best sentence
+    "reader_mean",  # of all sentences
+)
 
 
 @dataclass(frozen=True, slots=True)
-class RerankWeights:
-    """One weight a feature, in the order of FEATURES, and the offset of the logistic score."""
+class Linear:
+    """One weight a feature, and the offset of the logistic score."""
 
     weights: Array
     bias: float
 
+    def scores(self, rows: Array) -> Array:
+        """Probability-like scores, 0 to 1."""
+        return np.asarray(1 / (1 + np.exp(-(rows @ self.weights + self.bias))))
+
+
+@dataclass(frozen=True, slots=True)
+class RerankWeights:
+    """The models of both steps."""
+
+    first: Linear  # over FEATURES
+    second: Linear  # over READ_FEATURES
+
 
 def load_weights() -> RerankWeights:
     """The weights that `eval.fit` wrote."""
-    values = json.loads((files("rag") / "weights.json").read_text("utf-8"))["rerank"]
-    return RerankWeights(np.array([values[name] for name in FEATURES]), values["bias"])
+    fitted = json.loads((files("rag") / "weights.json").read_text("utf-8"))
+
+    def model(part: str, names: Sequence[str]) -> Linear:
+        return Linear(np.array([fitted[part][name] for name in names]), fitted[part]["bias"])
+
+    return RerankWeights(model("rerank", FEATURES), model("reread", READ_FEATURES))
 
 
 def features(
@@ -88,6 +114,9 @@ def group_mean(chunks: list[Chunk], values: Array, best: int = 3) -> Array:
     return np.array([means[(c.document_id, c.case)] for c in chunks])
 
 
-def scores(rows: Array, model: RerankWeights) -> Array:
-    """Probability-like scores, 0 to 1."""
-    return np.asarray(1 / (1 + np.exp(-(rows @ model.weights + model.bias))))
+def read_features(reader: Reader, question: str, chunks: Sequence[Chunk], rows: Array) -> Array:
+    """`(n_chunks, n_features)`, columns in the order of READ_FEATURES; `rows` are the others."""
+    texts = [[c.text[a:b] for a, b in sentence_spans(c.text)] or [c.text] for c in chunks]
+    read = iter(reader.read(question, [text for own in texts for text in own]).tolist())
+    said = [[next(read) for _ in own] for own in texts]
+    return np.column_stack([rows, [max(own) for own in said], [np.mean(own) for own in said]])

@@ -11,6 +11,7 @@ from embeddings.tokens import CHAR_MARK, terms
 from rag import rerank
 from rag.config import RetrievalConfig
 from rag.library import Library, Snapshot
+from rag.match import Array
 from rag.questions import topic
 from rag.types import Filters, Hit, Mode
 
@@ -70,6 +71,11 @@ class Retriever:
         """The chunks that are re-ranked: the best by a plain weighted sum."""
         return self.library.store.chunks_by_id(self._order(found)[: self.config.n_reranked])
 
+    def features(self, question: str, chunks: list[Chunk], found: Candidates) -> Array:
+        """What the first step of re-ranking sees of the chunks."""
+        matcher = self.library.matcher(topic(question))
+        return rerank.features(matcher, chunks, found.lexical, found.dense)
+
     def _order(self, found: Candidates) -> list[int]:
         best = max(found.lexical.values(), default=0.0) or 1.0
         weight = self.config.dense_weight
@@ -84,10 +90,17 @@ class Retriever:
         head = self.head(found)
         if not head:
             return []
-        matcher = self.library.matcher(topic(question))
-        rows = rerank.features(matcher, head, found.lexical, found.dense)
-        scores = rerank.scores(rows, self.weights).tolist()
-        ranked = sorted(zip(scores, head, strict=True), key=lambda pair: (-pair[0], pair[1].id))
+        rows = self.features(question, head, found)
+        scores = self.weights.first.scores(rows)
+        order = sorted(range(len(head)), key=lambda i: (-scores[i], head[i].id))
+        near, far = order[: self.config.n_read], order[self.config.n_read :]
+        close = [head[i] for i in near]
+        read = rerank.read_features(self.library.reader, question, close, rows[near])
+        again = self.weights.second.scores(read).tolist()
+        ranked = sorted(zip(again, close, strict=True), key=lambda pair: (-pair[0], pair[1].id))
+        # Those that are not read come after, in their order.
+        share = ranked[-1][0] / scores[near[-1]]
+        ranked += [(float(scores[i] * share), head[i]) for i in far]
         if len(ranked) < top_k:
             rest = self._order(found)[self.config.n_reranked : 2 * top_k]
             tail = self.library.store.chunks_by_id(rest)

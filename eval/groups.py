@@ -1,0 +1,144 @@
+"""Questions and a library in, their candidate sentences with what is right out: to be fitted on.
+
+The sentence models are fitted on three kinds of questions: those that somebody wrote on the
+built-in cases, reading comprehension on encyclopedia passages, and lay questions on statutes.
+`eval.fit_reader` and `eval.fit` each get parts of their own, so that what the second weighs is not
+what the first has learnt by heart.
+"""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from embeddings.fold import fold
+from eval.benchmark import Passage, read_rows
+from eval.questions import Question, Span, gold_spans
+from rag.assistant import Assistant
+from rag.select import Candidate
+
+_COMMON = (
+    "的一是不了在人有我他这中大来上个国到说们为子和你地出会也时要就可以对生能而那得于着下自之年过发后作"
+    "里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心本前开但因只从想实"
+)
+STATUTES = "STARD"  # the source whose passages are articles of law
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One question with its candidate sentences, best first."""
+
+    question: str
+    candidates: tuple[Candidate, ...]
+    relevant: npt.NDArray[np.bool_]  # (n_candidates,)
+    answer: str = ""  # the words that answer, where they are known
+
+    @property
+    def features(self) -> npt.NDArray[np.float64]:
+        """`(n_candidates, n_features)`, in the order of `rag.select.FEATURES`."""
+        return np.stack([c.features for c in self.candidates])
+
+
+@dataclass(frozen=True, slots=True)
+class Comprehension:
+    """A question on an encyclopedia passage."""
+
+    question: str
+    passage: str
+    answer: str
+    number: int  # of the passage
+
+    @property
+    def name(self) -> str:
+        """The name of its passage in a library."""
+        return passage_name(self.passage)
+
+
+def load_comprehension(data: Path) -> list[Comprehension]:
+    """The questions of CMRC and DRCD that have an answer."""
+    rows = read_rows(data / "train" / "question_passage.jsonl.xz")
+    found = [row for row in rows if row.get("answer")]
+    number = {text: i for i, text in enumerate(dict.fromkeys(r["passage"] for r in found))}
+    return [
+        Comprehension(row["query"], row["passage"], str(row["answer"]), number[row["passage"]])
+        for row in found
+    ]
+
+
+def load_lay(data: Path) -> tuple[list[Passage], list[tuple[str, frozenset[str]]]]:
+    """All articles of law, and the lay questions with the names of the articles that answer."""
+    articles = [
+        Passage(passage_name(row["law"] + row["article"]), row["law"] + row["article"], row["text"])
+        for row in read_rows(data / "train" / "laws.jsonl.xz")
+    ]
+    # A passage of this source opens with the law's title and the article's number.
+    name = {f"{p.title} {p.text}": p.id for p in articles}
+    answers: dict[str, set[str]] = {}
+    for row in read_rows(data / "train" / "question_passage.jsonl.xz"):
+        if row["source"].startswith(STATUTES) and row["passage"] in name:
+            answers.setdefault(row["query"], set()).add(name[row["passage"]])
+    kept = {passage.id: passage for passage in articles}
+    return list(kept.values()), [(query, frozenset(names)) for query, names in answers.items()]
+
+
+def misspelt(question: str, seed: int) -> str:
+    """The question with one or two of its Chinese characters mistaken for others."""
+    rng = random.Random(seed)
+    chars = list(question)
+    places = [i for i, char in enumerate(chars) if "\u4e00" <= char <= "\u9fff"]
+    for place in rng.sample(places, min(len(places), rng.choice((1, 2)))):
+        # One in four is left out, the others become a common character.
+        chars[place] = "" if rng.random() < 0.25 else rng.choice(_COMMON)
+    return "".join(chars)
+
+
+def passage_name(text: str) -> str:
+    """A name that tells a passage from all others."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def sentence_groups(assistant: Assistant, questions: Sequence[Question]) -> list[Group]:
+    """Questions on the built-in cases; where nothing answers, nothing is relevant."""
+    documents = [assistant.library.document(i.id) for i in assistant.library.documents()]
+    groups = []
+    for question in questions:
+        gold = [span for span in gold_spans(question, documents) if span]
+        evidence = assistant.evidence(question.question, history=question.history)
+        spans = [Span(c.hit.chunk.document_id, c.start, c.end) for c in evidence.candidates]
+        relevant = np.array([any(s.overlaps(g) for g in gold) for s in spans], bool)
+        if spans:
+            groups.append(Group(evidence.question, evidence.candidates, relevant))
+    return groups
+
+
+def comprehension_groups(assistant: Assistant, asked: Sequence[Comprehension]) -> list[Group]:
+    """A sentence is relevant if it stands in the question's passage and holds the answer."""
+    names = {info.id: info.name for info in assistant.library.documents()}
+    groups = []
+    for one in asked:
+        evidence = assistant.evidence(one.question)
+        relevant = [
+            names[c.hit.chunk.document_id] == one.name and fold(one.answer) in fold(c.text)
+            for c in evidence.candidates
+        ]
+        if relevant:
+            groups.append(
+                Group(evidence.question, evidence.candidates, np.array(relevant), one.answer)
+            )
+    return groups
+
+
+def lay_groups(assistant: Assistant, asked: Sequence[tuple[str, frozenset[str]]]) -> list[Group]:
+    """A sentence is relevant if it stands in an article that answers."""
+    names = {info.id: info.name for info in assistant.library.documents()}
+    groups = []
+    for question, articles in asked:
+        evidence = assistant.evidence(question)
+        relevant = [names[c.hit.chunk.document_id] in articles for c in evidence.candidates]
+        if relevant:
+            groups.append(Group(evidence.question, evidence.candidates, np.array(relevant)))
+    return groups

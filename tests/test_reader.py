@@ -1,0 +1,105 @@
+"""The reader: numpy computes what torch trained, and a tiny one learns to tell answers apart."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from corpus.types import Chunk
+from embeddings.encoder import load_encoder
+from embeddings.words import WordVectors
+from eval import fit_reader
+from eval.fit_reader import Batch, Example, ReaderNetwork, example, make_batch
+from eval.groups import Group
+from rag import reader
+from rag.reader import MAX_WORDS, Reader, read_words
+from rag.select import FEATURES, Candidate
+from rag.types import Hit
+
+QUESTION = "深圳有多少台ATM机支持外卡取现?"
+TEXTS = (
+    "4357台ATM机支持外卡取现,1623个银行网点可兑换外币。",
+    "广东省建设招商引资对接平台",
+    "近年来,东莞市持续推进改革。" * 20,
+)
+
+
+@pytest.fixture(scope="module")
+def vectors() -> WordVectors:
+    return WordVectors(load_encoder())
+
+
+@pytest.fixture
+def network(vectors, tmp_path, monkeypatch):
+    """A network with random weights that the reader takes for its own."""
+    torch.manual_seed(0)
+    made = ReaderNetwork(vectors.table.shape[1]).eval()
+    save_file(made.state_dict(), tmp_path / "reader.safetensors")
+    monkeypatch.setattr(reader, "FILE", tmp_path / "reader.safetensors")
+    reader._load.cache_clear()
+    yield made
+    reader._load.cache_clear()
+
+
+def _example(texts: tuple[str, ...], right: int) -> Example:
+    relevant = np.arange(len(texts)) == right
+    rows = np.zeros((len(texts), len(FEATURES) - 1))
+    return Example(QUESTION, texts, rows, relevant, (None,) * len(texts), relevant)
+
+
+def test_numpy_computes_what_torch_computes(network: ReaderNetwork, vectors: WordVectors) -> None:
+    # With this seed no answer is taken away.
+    batch: Batch = make_batch([_example(TEXTS, 0)], vectors, random.Random(0))
+    with torch.no_grad():
+        expected = torch.logsumexp(network(batch), -1).numpy()
+    np.testing.assert_allclose(Reader(vectors).read(QUESTION, TEXTS), expected, atol=1e-4)
+
+
+def test_a_sentence_is_read_by_itself(network: ReaderNetwork, vectors: WordVectors) -> None:
+    read = Reader(vectors).read
+    together = read(QUESTION, TEXTS)
+    alone = [read(QUESTION, [text])[0] for text in TEXTS]
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+def test_nothing_to_read_is_no_error(network: ReaderNetwork, vectors: WordVectors) -> None:
+    found = Reader(vectors).read(QUESTION, ["", "  ", TEXTS[0]])
+    assert found[2] > found[0] == found[1]
+    assert Reader(vectors).read(QUESTION, []).shape == (0,)
+    assert Reader(vectors).read("", TEXTS).tolist() == [0, 0, 0]
+
+
+def test_words_are_cut_to_the_limit_and_tagged() -> None:
+    assert len(read_words("改革," * 100).words) == MAX_WORDS
+    numbers = read_words("增长35.2%").tags
+    assert numbers[-1] == reader.TAGS.index("m")
+
+
+def test_the_words_of_an_answer_are_found_in_their_sentence() -> None:
+    text = TEXTS[0]
+    chunk = Chunk(1, 1, 1, 0, len(text), text, "文", None, "", "")
+    candidate = Candidate(Hit(1, 1.0, chunk), 0, len(text), text, 1.0, np.zeros(len(FEATURES)))
+    made = example(Group(QUESTION, (candidate,), np.array([True]), "1623个"))
+    marked = [w for w, m in zip(read_words(TEXTS[0]).words, made.marks[0], strict=False) if m]
+    assert "".join(marked) == "1623个"
+    lost = example(Group(QUESTION, (candidate,), np.array([True]), "没有的"))
+    assert lost.marks == (None,)
+
+
+def test_a_network_learns_which_sentence_answers(
+    vectors: WordVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit_reader, "EPOCHS", 80)
+    monkeypatch.setattr(fit_reader, "TAKEN_AWAY", 0.0)
+    asked = [
+        _example((f"共{n}台设备投入使用。", "设备已经投入使用,效果良好。"), 0) for n in range(16)
+    ]
+    network = fit_reader.train(asked, [], vectors)
+    batch = make_batch(
+        [_example(("另有77台机器投用。", "另有机器投用,反映很好。"), 0)], vectors, random.Random(0)
+    )
+    with torch.no_grad():
+        scores = torch.logsumexp(network(batch), -1)
+    assert scores[0] > scores[1] + 1
