@@ -1,0 +1,82 @@
+"""A question over all cases in, the best sentence of every case that speaks of its topic out.
+
+Whether a case does is told by its best sentence, by a logistic model that `python -m eval.fit`
+fits: a topic in other words than the question's is found by nearness, one that stands there word
+for word by that.
+"""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+from rag.questions import Intent
+from rag.select import Candidate
+
+FEATURES = (
+    "behind",  # how much the sentence's score is below the best of all cases
+    "own",  # of `rag.select`
+    "soft",
+    "soft_context",
+    "cosine",
+    "cosine_context",
+    "reader",
+    "literal",  # 1: the topic stands there word for word, -1: only elsewhere, 0: nowhere
+)
+LEAST = 0.35  # probability from which a case is counted
+
+Case = tuple[int, int | None]  # a document and the number of a case in it
+
+_QUOTED = re.compile(r"[“\"《]([^”\"》]{1,40})[”\"》]")
+_JOINING = re.compile(r"案例|里面?|中|过|与|跟|和|或者?|以及|有关|相关|企业$|的")
+
+
+def speaking(candidates: Sequence[Candidate], literal: str) -> list[Candidate]:
+    """The best sentence of every case that speaks of the topic, in the order of the documents.
+
+    `literal` is what `literal_topic` found.
+    """
+    weights, bias = _weights()
+    chosen = []
+    for candidate, row in best_of_cases(candidates, literal):
+        total = bias + sum(w * x for w, x in zip(weights, row, strict=True))
+        if 1 / (1 + math.exp(-total)) >= LEAST:
+            chosen.append(candidate)
+    return sorted(chosen, key=lambda c: (c.hit.chunk.document_id, c.start))
+
+
+def best_of_cases(
+    candidates: Sequence[Candidate], literal: str
+) -> list[tuple[Candidate, list[float]]]:
+    """For every case its best sentence, one with the literal topic first, and its features."""
+    found: dict[Case, Candidate] = {}
+    for candidate in candidates:
+        key = (candidate.hit.chunk.document_id, candidate.hit.chunk.case)
+        known = found.setdefault(key, candidate)
+        if literal and literal in candidate.text and literal not in known.text:
+            found[key] = candidate
+    top = max((c.score for c in candidates), default=0.0)
+    return [(c, _features(c, top, literal)) for c in found.values()]
+
+
+def _features(candidate: Candidate, top: float, literal: str) -> list[float]:
+    stands = 0.0 if not literal else 1.0 if literal in candidate.text else -1.0
+    own = [candidate.feature(name) for name in FEATURES[1:-1]]
+    return [top - candidate.score, *own, stands]
+
+
+def literal_topic(question: str, intent: Intent, found: Sequence[Candidate]) -> str:
+    """What a case may hold word for word: a quoted word, or the topic if some sentence has it."""
+    if quoted := _QUOTED.search(question):
+        return quoted[1]
+    words = _JOINING.sub(" ", intent.topic).split()
+    present = [word for word in words if any(word in c.text for c in found)]
+    return max(present, key=len) if words and len(present) == len(words) else ""
+
+
+@cache
+def _weights() -> tuple[list[float], float]:
+    fitted = json.loads((files("rag") / "weights.json").read_text("utf-8"))["across"]
+    return [fitted[name] for name in FEATURES], fitted["bias"]

@@ -1,0 +1,62 @@
+"""Which cases speak of a topic, told by the best sentence of each."""
+
+import numpy as np
+import pytest
+
+from corpus.types import Chunk
+from rag.across import FEATURES, best_of_cases, literal_topic, speaking
+from rag.questions import read_intent
+from rag.select import FEATURES as SENTENCE_FEATURES
+from rag.select import Candidate
+from rag.types import Hit
+
+
+def candidate(case, start, text, score, **features):
+    values = np.array([features.get(name, 0.0) for name in SENTENCE_FEATURES])
+    chunk = Chunk(start, 1, 1, start, start + len(text), text, "文", case, f"题{case}", "")
+    return Candidate(Hit(1, 0.5, chunk), start, start + len(text), text, score, values)
+
+
+WORDY = dict.fromkeys(("own", "soft", "soft_context", "cosine", "cosine_context"), 1.0)
+
+
+def test_every_case_is_told_by_its_best_sentence() -> None:
+    found = [
+        candidate(3, 300, "甲。", 5.0),
+        candidate(1, 100, "乙。", 4.0),
+        candidate(3, 310, "丙。", 3.0),
+    ]
+    assert [(c.text, row[0]) for c, row in best_of_cases(found, "")] == [
+        ("甲。", 0.0),
+        ("乙。", 1.0),
+    ]
+
+
+def test_a_sentence_with_the_topic_itself_stands_for_its_case() -> None:
+    found = [candidate(3, 300, "甲。", 5.0), candidate(3, 310, "有专利的丙。", 3.0)]
+    ((best, row),) = best_of_cases(found, "专利")
+    assert best.text == "有专利的丙。"
+    assert row[FEATURES.index("literal")] == 1.0
+
+
+def test_cases_that_speak_of_it_come_in_the_order_of_the_document() -> None:
+    found = [
+        candidate(5, 500, "发展专利。", 6.0, **WORDY),
+        candidate(2, 200, "保护专利。", 5.5, **WORDY),
+        candidate(9, 900, "与此无关。", -4.0),
+    ]
+    assert [c.hit.chunk.case for c in speaking(found, "专利")] == [2, 5]
+    assert speaking([], "专利") == []
+
+
+@pytest.mark.parametrize(
+    ("question", "literal"),
+    [
+        ("哪些案例提到了“一件事”改革?", "一件事"),
+        ("哪些案例提到了专利?", "专利"),
+        ("哪些案例提到了火星?", ""),
+    ],
+)
+def test_the_literal_topic_is_what_is_quoted_or_stands_in_some_sentence(question, literal) -> None:
+    found = [candidate(1, 100, "申请专利,办好“一件事”。", 1.0)]
+    assert literal_topic(question, read_intent(question), found) == literal
