@@ -6,6 +6,7 @@ whose mark is not in the history (a backup was restored, files were exchanged) i
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +75,7 @@ class Indexes:
     def rebuild(self, encoder: Encoder) -> Snapshot:
         """Build both indexes anew from the store, while the last snapshot goes on serving."""
         mark = self._store.mark()
-        self.lexical = _opened(self.lexical.folder)
+        self._reopen_lexical()
         view = self._apply((), self._store_entries(self._current()), mark, anew=True)
         for file in self._folder.glob("vectors.*"):
             file.unlink(missing_ok=True)
@@ -86,7 +87,7 @@ class Indexes:
         try:
             view = self.lexical.reload()
         except (OSError, ValueError, RuntimeError):
-            self.lexical = _opened(self.lexical.folder)  # damaged in use: this sets it aside
+            self._reopen_lexical()  # damaged in use: this sets it aside
             view = self.lexical.view
         since = _mark(view.state)
         if since == mark:
@@ -97,6 +98,11 @@ class Indexes:
         # What is put in is taken out first: a changed title puts a document in once more.
         removed = (*changes.removed, *changes.added)
         return self._apply(removed, self._entries(changes.added, fresh), mark)
+
+    def _reopen_lexical(self) -> None:
+        with suppress(OSError, ValueError, RuntimeError):
+            self.lexical.finish()  # else its writer would keep the next one out
+        self.lexical = _opened(self.lexical.folder)
 
     def _apply(
         self, removed: Sequence[int], entries: Iterator[Entry], mark: Mark, *, anew: bool = False
@@ -221,7 +227,7 @@ def _mark(state: State) -> Mark:
 def _failed(folder: Path, error: Exception) -> StoreError:
     return StoreError(
         f"索引 {folder} 无法写入（{error}），请检查磁盘空间和权限；文档已存入数据库，"
-        f"空间恢复后会自动补上索引",
+        f"空间恢复后会自动补上索引。",
         f"index {folder} cannot be written: {error}; check disk space and permissions; the "
         f"documents are in the store and will be indexed as soon as that is mended",
     )

@@ -2,15 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from corpus.errors import CorpusError, UserError
 from corpus.outline import parse_outline
-from corpus.readers import Extracted, expand
-from corpus.sandbox import read_safely, refuse_large
+from corpus.readers import Extracted
+from corpus.sandbox import expand_safely, read_safely, refuse_large
 from corpus.types import Document, Metadata
 
 _SKIPPED = (".", "~$")  # hidden files, and the lock files of office programs
@@ -25,11 +25,23 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A file that was added, and what a person should know about it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """A file that has not been read yet."""
 
     name: str  # within a folder the path below it: two folders may hold a 通知.docx each
     load: Callable[[], bytes]
+    metadata: Metadata = field(
+        default_factory=Metadata
+    )  # what is known from elsewhere; goes before what is read
+    origin: str = ""  # the watched folder it lies in
 
 
 Source = Path | tuple[str, bytes] | File
@@ -45,12 +57,12 @@ def find_files(sources: Sequence[Source], failed: list[Failure]) -> list[File]:
             found.append(source)
         elif source.is_dir():
             found += [
-                File(file.relative_to(source).as_posix(), partial(_bytes, file))
+                File(file.relative_to(source).as_posix(), partial(load_path, file))
                 for file in sorted(source.rglob("*"))
-                if file.is_file() and not _skipped(file.relative_to(source))
+                if file.is_file() and not is_skipped(file.relative_to(source))
             ]
         elif source.is_file():
-            found.append(File(source.name, partial(_bytes, source)))
+            found.append(File(source.name, partial(load_path, source)))
         else:
             error = CorpusError(f"没有文件 {source}，请检查路径", f"no such file: {source}")
             failed.append(Failure(str(source), str(error)))
@@ -61,11 +73,6 @@ def select_files(
     paths: Sequence[Path], include: Sequence[str], exclude: Sequence[str], failed: list[Failure]
 ) -> list[File]:
     """The files of the paths whose name or path below the folder fits; no `include` means all."""
-
-    def fits(name: str, patterns: Sequence[str]) -> bool:
-        base = PurePosixPath(name).name
-        return any(fnmatch(name, p) or fnmatch(base, p) for p in patterns)
-
     return [
         file
         for file in find_files(paths, failed)
@@ -73,14 +80,28 @@ def select_files(
     ]
 
 
+def fits(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a file's name, or its path below its folder, fits one of the patterns."""
+    base = PurePosixPath(name).name
+    return any(fnmatch(name, p) or fnmatch(base, p) for p in patterns)
+
+
 def read_file(file: File, failed: list[Failure]) -> Iterator[Document]:
     """The documents of one file: one, or those of an archive; failures are noted."""
+    for name, data in contents_of(file, failed):
+        document = read_content(name, data, file, failed)
+        if document is not None:
+            yield document
+
+
+def contents_of(file: File, failed: list[Failure]) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes: those of the file, or of the files in an archive; failures are noted."""
     try:
-        for name, data in expand(file.name, file.load()):
-            try:
-                yield make_document(name, data, read_safely(name, data))
-            except UserError as error:
-                failed.append(Failure(name, str(error)))
+        for name, data in expand_safely(file.name, file.load()):
+            if isinstance(data, CorpusError):
+                failed.append(Failure(name, str(data)))
+            else:
+                yield name, data
     except UserError as error:
         failed.append(Failure(file.name, str(error)))
     except OSError as error:
@@ -92,18 +113,46 @@ def read_file(file: File, failed: list[Failure]) -> Iterator[Document]:
         failed.append(Failure(file.name, str(told)))
 
 
+def read_content(name: str, data: bytes, file: File, failed: list[Failure]) -> Document | None:
+    """One document of a file; None, with the failure noted, if it cannot be read."""
+    try:
+        extracted = read_safely(name, data)
+    except UserError as error:
+        failed.append(Failure(name, str(error)))
+        return None
+    metadata = merged(extracted.metadata, file.metadata)
+    return make_document(name, data, extracted, metadata, origin=file.origin)
+
+
+def merged(metadata: Metadata, better: Metadata) -> Metadata:
+    """What is known, with what somebody knows better put in its place."""
+    return replace(metadata, **{key: value for key, value in asdict(better).items() if value})
+
+
+def sha256_of(data: bytes) -> str:
+    """What tells a document's content from others."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def make_document(
-    name: str, data: bytes, extracted: Extracted, metadata: Metadata | None = None
+    name: str,
+    data: bytes,
+    extracted: Extracted,
+    metadata: Metadata | None = None,
+    *,
+    origin: str = "",
 ) -> Document:
     """A document that has no id yet; `data` are the bytes that tell it from others."""
     return Document(
         id=0,
         name=name,
         text=extracted.text,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256_of(data),
         outline=parse_outline(extracted.text, extracted.headings, extracted.tables),
         metadata=metadata or extracted.metadata,
         pages=extracted.pages,
+        origin=origin,
+        notice=extracted.notice,
     )
 
 
@@ -113,7 +162,8 @@ def text_document(name: str, title: str, text: str) -> Document:
     return make_document(name, data, Extracted(text), Metadata(title=title))
 
 
-def _bytes(path: Path) -> bytes:
+def load_path(path: Path) -> bytes:
+    """The bytes of a file, unless it is too large."""
     refuse_large(path.name, path.stat().st_size)  # before it fills the memory
     return path.read_bytes()
 
@@ -122,5 +172,6 @@ def _loaded(name: str, data: bytes) -> File:
     return File(name, lambda: data)
 
 
-def _skipped(path: Path) -> bool:
+def is_skipped(path: Path) -> bool:
+    """Whether a path is hidden, or belongs to an office program that has a file open."""
     return any(part.startswith(_SKIPPED) for part in path.parts)

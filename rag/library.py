@@ -30,8 +30,19 @@ from embeddings.words import WordVectors
 from rag.health import CheckReport, examine
 from rag.indexes import Indexes, encode_missing, index_text
 from rag.indexes import Snapshot as Snapshot
-from rag.intake import Failure, Source, find_files, read_file, text_document
+from rag.intake import (
+    Failure,
+    Notice,
+    Source,
+    contents_of,
+    find_files,
+    merged,
+    read_content,
+    sha256_of,
+    text_document,
+)
 from rag.match import Matcher
+from rag.reader import Reader
 
 Progress = Callable[[str, int, int], None]
 
@@ -51,6 +62,8 @@ class AddReport:
     replaced: tuple[int, ...] = ()  # new versions of documents of the same name
     unchanged: tuple[int, ...] = ()
     failed: tuple[Failure, ...] = ()
+    files: tuple[tuple[str, int], ...] = ()  # which file gave which of the documents above
+    notices: tuple[Notice, ...] = ()  # of what was added or replaced
 
 
 class Library:
@@ -63,10 +76,16 @@ class Library:
         self.encoder = encoder
         self.store = store
         self._words = WordVectors(encoder if isinstance(encoder, BagEncoder) else load_encoder())
-        self._file_lock = FileLock(home / "write.lock", timeout=LOCK_S)
-        self._lock = threading.RLock()
-        with self._writing():
+        self.reader = Reader(self._words)
+        # Both locks may be given back by another thread than the one that took them.
+        self._file_lock = FileLock(home / "write.lock", timeout=LOCK_S, thread_local=False)
+        self._lock = threading.Lock()
+        self._merge: threading.Thread | None = None
+        self._take_locks()
+        try:
             self._indexes = Indexes(home, store, exact_up_to=exact_up_to)
+        finally:
+            self._release()
         encode_missing(store, encoder)
         with self._writing():
             self._snapshot = self._indexes.start(encoder)
@@ -105,7 +124,9 @@ class Library:
         return library
 
     def close(self) -> None:
-        """Close the store; the indexes are on disk already."""
+        """Close the store; the indexes are on disk already, but may still be merging."""
+        if self._merge is not None:
+            self._merge.join()
         self.store.close()
 
     # -- reading ----------------------------------------------------------------------------
@@ -116,10 +137,7 @@ class Library:
         A question never waits for a writer: while one is at work, the last state serves.
         """
         if self.store.mark() != self._snapshot.mark and self._lock.acquire(blocking=False):
-            try:
-                self._follow()
-            finally:
-                self._lock.release()
+            self._follow()
         return self._snapshot
 
     def documents(self) -> list[DocumentInfo]:
@@ -130,7 +148,7 @@ class Library:
         """One document by its id, removed ones too."""
         return self.store.document(number)
 
-    def matcher(self, topic: str) -> Matcher:
+    def matcher(self, topic: str, context: str = "") -> Matcher:
         """What of a question to look for, with words weighted by how rare they are here."""
         lexical = self.snapshot().lexical
 
@@ -138,7 +156,7 @@ class Library:
         def weight(term: str) -> float:
             return math.log(1 + (lexical.count + 0.5) / (lexical.document_frequency(term) + 0.5))
 
-        return Matcher(topic, weight, self._words)
+        return Matcher(topic, weight, self._words, context)
 
     # -- changing ---------------------------------------------------------------------------
 
@@ -154,31 +172,42 @@ class Library:
         version. What has been committed when `cancelled` becomes true stays, nothing is added then.
         """
         failed: list[Failure] = []
-        stored: list[Stored] = []
-        batch: list[Document] = []
+        notices: list[Notice] = []
+        stored: list[tuple[str, Stored]] = []
+        batch: list[tuple[str, Document]] = []
+
+        def commit() -> None:
+            names, documents = zip(*batch, strict=True) if batch else ((), ())
+            batch.clear()
+            results = self._commit(documents, progress, cancelled)
+            stored.extend(zip(names, results, strict=False))  # none if it was cancelled
+            told = zip(documents, results, strict=False)
+            notices.extend(Notice(d.name, d.notice) for d, _ in told if d.notice)
+
         files = find_files(sources, failed)
         for done, file in enumerate(files):
             if cancelled():
                 break
             if progress:
                 progress("读取", done, len(files))
-            for document in read_file(file, failed):
-                known = self.store.find_sha256(document.sha256)
+            for name, data in contents_of(file, failed):
+                known = self.store.find_sha256(sha256_of(data))
                 if known is not None:
-                    stored.append(Stored(known, "unchanged", 0))
-                    continue
-                batch.append(document)
-                if sum(len(d.text) for d in batch) >= BATCH_CHARS:
-                    stored += self._commit(batch, progress, cancelled)
-                    batch = []
-        stored += self._commit(batch, progress, cancelled)
+                    self._describe(known, file.metadata)
+                    stored.append((file.name, Stored(known, "unchanged", 0)))
+                elif document := read_content(name, data, file, failed):
+                    batch.append((file.name, document))
+                if sum(len(d.text) for _, d in batch) >= BATCH_CHARS:
+                    commit()
+        commit()
         if progress and files:
             progress("读取", len(files), len(files))
         ids = {
-            outcome: tuple(s.id for s in stored if s.outcome == outcome)
+            outcome: tuple(s.id for _, s in stored if s.outcome == outcome)
             for outcome in ("added", "replaced", "unchanged")
         }
-        return AddReport(**ids, failed=tuple(failed))
+        pairs = tuple((name, s.id) for name, s in stored)
+        return AddReport(**ids, failed=tuple(failed), files=pairs, notices=tuple(notices))
 
     def add_texts(
         self, rows: Iterable[tuple[str, str, str]], progress: Progress | None = None
@@ -230,15 +259,6 @@ class Library:
             encode_missing(self.store, self.encoder, progress)
             self._snapshot = self._indexes.rebuild(self.encoder)
 
-    def use_encoder(self, encoder: Encoder, progress: Progress | None = None) -> None:
-        """Change the embedding model: the old one serves until all is encoded with the new one."""
-        encode_missing(self.store, encoder, progress)
-        with self._writing():
-            encode_missing(self.store, encoder)  # what was added meanwhile
-            self._snapshot = self._indexes.next(self._snapshot, encoder)
-            self.encoder = encoder
-            self.store.drop_other_vectors(encoder.fingerprint)
-
     def backup(self, file: Path) -> None:
         """Write a copy of the store, also while serving."""
         self.store.backup(file)
@@ -258,6 +278,13 @@ class Library:
             return self._examined()
 
     # -- inside -----------------------------------------------------------------------------
+
+    def _describe(self, number: int, metadata: Metadata) -> None:
+        """Put in what a list of files says about a document that is there already."""
+        old = self.store.info(number).metadata
+        new = merged(old, metadata)
+        if new != old:
+            self.update_metadata(number, new)
 
     def _examined(self) -> CheckReport:
         return examine(self.home, self.store, self._snapshot)
@@ -300,27 +327,63 @@ class Library:
     def _follow(self) -> None:
         """Take over what another process has changed; finish it if that process has died."""
         try:
-            with self._file_lock.acquire(timeout=_FOLLOW_S):
-                self._snapshot = self._indexes.next(self._snapshot, self.encoder)
+            self._file_lock.acquire(timeout=_FOLLOW_S)
         except Timeout:
             self._snapshot = self._indexes.follow(self._snapshot)
+            self._lock.release()
+            return
+        except OSError as error:
+            _LOG.warning("the last state goes on serving: %s", error)
+            self._lock.release()
+            return
+        try:
+            self._snapshot = self._indexes.next(self._snapshot, self.encoder)
         except (StoreError, OSError) as error:
             _LOG.warning("the last state goes on serving: %s", error)
+        finally:
+            self._give_back()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Hold the lock of this process and the one across processes."""
-        with self._lock:
-            try:
-                self._file_lock.acquire()
-            except Timeout as error:
+        self._take_locks()
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    def _take_locks(self) -> None:
+        self._lock.acquire()
+        try:
+            self._file_lock.acquire()
+        except BaseException as error:
+            self._lock.release()
+            if isinstance(error, Timeout):
                 raise StoreError(
-                    f"另一个进程正在写入 {self.home}，请稍后再试",
+                    f"另一个进程正在写入 {self.home}，请稍后再试。",
                     f"another process is writing to {self.home}; try again later",
                 ) from error
-            except OSError as error:
+            if isinstance(error, OSError):
                 raise unusable(self.home, error) from error
-            try:
-                yield
-            finally:
-                self._file_lock.release()
+            raise
+
+    def _give_back(self) -> None:
+        """Release both locks; whoever has changed something does not wait for merges first."""
+        if self._indexes.lexical.merging:
+            self._merge = threading.Thread(target=self._finish, name="merge")
+            self._merge.start()
+        else:
+            self._release()
+
+    def _finish(self) -> None:
+        try:
+            self._indexes.lexical.finish()
+        except (OSError, ValueError, RuntimeError) as error:
+            # The seal stays broken: the next opening looks closely and mends what it must.
+            _LOG.warning("cannot finish the index in %s: %s", self.home, error)
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        self._file_lock.release()
+        self._lock.release()

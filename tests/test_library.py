@@ -102,10 +102,10 @@ def test_adding_can_be_cancelled_and_keeps_what_is_done(library, monkeypatch):
 
 
 def test_a_long_document_is_encoded_in_parts_with_progress(library, monkeypatch):
-    monkeypatch.setattr(rag.library, "_ENCODED_AT_ONCE", 2)
+    monkeypatch.setattr(rag.library, "_ENCODED_AT_ONCE", 1)
     seen = []
     library.add([("a.txt", WATER)], lambda *step: seen.append(step))
-    assert [step for step in seen if step[0] == "编码"] == [("编码", 0, 3), ("编码", 2, 3)]
+    assert [step for step in seen if step[0] == "编码"] == [("编码", 0, 2), ("编码", 1, 2)]
     assert_in_step(library)
     cancelled = library.add([("b.txt", BUS * 9)], cancelled=lambda: len(library.documents()) == 1)
     assert cancelled.added == ()
@@ -206,24 +206,6 @@ def test_another_model_encodes_again_and_serves(home, library, encoder):
     n = other.n_encoded
     Library.open(home, other).close()
     assert other.n_encoded == n
-
-
-def test_the_old_model_serves_while_the_new_one_encodes(library):
-    library.add([("a.txt", WATER), ("b.txt", LIGHT)])
-    old = library.encoder
-    other = FakeEncoder(dim=24, name="other")
-    during = []
-
-    def progress(*_):
-        snapshot = library.snapshot()
-        during.append((snapshot.encoder, snapshot.vectors.dim))
-
-    library.use_encoder(other, progress)
-    assert set(during) == {(old, 16)}
-    assert library.snapshot().encoder is other
-    assert texts(library, "佛山市更换节能路灯。")[1][0] == "佛山市更换节能路灯。"
-    library.add([("c.txt", BUS)])
-    assert_in_step(library)
 
 
 def test_two_models_on_one_home_both_stay_right(home, library, encoder):
@@ -369,6 +351,30 @@ def test_questions_are_answered_while_documents_are_added(library):
     for thread in threads:
         thread.join()
     assert problems == []
+
+
+def test_an_acknowledged_document_does_not_wait_for_merges(library, monkeypatch):
+    library.add([("a.txt", WATER)])
+    merged, lexical = threading.Event(), library._indexes.lexical
+    finish = lexical.finish
+
+    def slow():
+        assert not lexical.merging or merged.wait(30)
+        finish()
+
+    monkeypatch.setattr(lexical, "finish", slow)
+    library.add([("b.txt", LIGHT)])
+    assert "路灯" in all_text(library, "节能路灯")
+    assert lexical.merging
+    later = threading.Thread(target=library.add, args=([("c.txt", BUS)],))
+    later.start()
+    later.join(0.2)
+    assert later.is_alive()  # a second change waits
+    merged.set()
+    later.join(30)
+    assert "公交" in all_text(library, "夜间公交")
+    library.close()
+    assert not lexical.merging
 
 
 def test_a_home_that_is_no_folder_is_named_with_its_mend(memory_path, encoder):
