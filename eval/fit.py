@@ -1,9 +1,10 @@
 """Dev data in, `rag/weights.json` out: the weights of re-ranking, sentence choice and refusal.
 
-`python -m eval.fit --data DIR` takes the dev sets of retrieval from DIR and the dev split of the
-project's own questions; nothing of any test split is read. All three models are linear; the first
-two are fitted with a listwise softmax loss (Cao et al. 2007, ListNet), the last is a logistic
-regression. Unanswerable questions are few, so more are made of answerable ones: the case that
+`python -m eval.fit --data DIR` takes the dev sets of retrieval and the reading comprehension sets
+from DIR, the practice questions (`eval/practice.jsonl`) and the dev split of the project's own
+questions; nothing of any test split is read. All three models are linear; the first two are fitted
+with a listwise softmax loss (Cao et al. 2007, ListNet), the last is a logistic regression.
+Unanswerable questions are few, so more are made of answerable ones: the case or passage that
 answers is hidden, or the place is exchanged for another one; questions of the other dev sets stand
 for all that is far off.
 """
@@ -14,27 +15,42 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from eval.benchmark import Benchmark, filled_library, load_benchmark, read_rows
-from eval.questions import Question, Span, gold_spans, load_questions
+from embeddings.fold import fold
+from eval.benchmark import Benchmark, Passage, filled_library, load_benchmark, read_rows
+from eval.groups import (
+    Comprehension,
+    comprehension_groups,
+    load_comprehension,
+    misspelt,
+    sentence_groups,
+)
+from eval.questions import PRACTICE_FILE, Question, Span, gold_spans, load_questions
+from rag import across, rerank, sections, select
 from rag import confidence as refusal
-from rag import rerank, select
-from rag.assistant import N_HITS, Assistant
-from rag.evidence import gather
-from rag.followup import complete
-from rag.questions import read_intent, topic
+from rag.assistant import Assistant
+from rag.extractive import ExtractiveAnswerer
 from rag.retriever import Retriever
-from rag.types import Filters
+from rag.sections import whole_features
+from rag.types import Draft, Filters
 
 Array = npt.NDArray[np.float64]
 Group = tuple[Array, npt.NDArray[np.bool_]]  # features (n, f) and relevance (n,) of one question
+Rows = tuple[Array, Array, Array]  # features (n, f), labels (1 = answerable) and weights (n,)
 
 WEIGHTS_FILE = Path(rerank.__file__).with_name("weights.json")
 N_OFF_TOPIC = 75  # questions of each other dev set
+N_COMPREHENSION = 1_500  # questions on encyclopedia passages
+COMPREHENSION_WEIGHT = 0.03  # of one of them in the refusal model
+STRANGER_WEIGHT = 2.0  # of a question about anything else
+UNANSWERABLE_WEIGHT = 2.0  # of one question that somebody wrote to be unanswerable
+MISSPELT = 8  # every so many questions one is misspelt
+JOINT = ("list", "multi", "compare", "count")  # types that one sentence does not answer
 OTHER_PLACES = ("佛山", "惠州", "杭州", "武汉", "厦门")  # none is the place of a built-in case
 
 _LOG = logging.getLogger(__name__)
@@ -71,8 +87,10 @@ def fit_listwise(sets: Sequence[Sequence[Group]], prior: Array, l2: float) -> Ar
     return np.asarray(minimize(loss, prior.copy(), jac=True, method="L-BFGS-B").x)
 
 
-def fit_logistic(rows: Array, labels: Array, weights: Array, l2: float) -> tuple[Array, float]:
-    """Logistic regression: weights `(f,)` that are not negative, and a bias."""
+def fit_logistic(
+    rows: Array, labels: Array, weights: Array, l2: float, *, signed: bool = False
+) -> tuple[Array, float]:
+    """Logistic regression: weights `(f,)`, not negative unless signed, and a bias."""
     from scipy.optimize import minimize
 
     def loss(x: Array) -> tuple[float, Array]:
@@ -83,7 +101,8 @@ def fit_logistic(rows: Array, labels: Array, weights: Array, l2: float) -> tuple
         total = float(likelihood @ weights / weights.sum() + l2 * x[:-1] @ x[:-1])
         return total, np.append(pull @ rows + 2 * l2 * x[:-1], pull.sum())
 
-    bounds = [(0.0, None)] * rows.shape[1] + [(None, None)]
+    least = None if signed else 0.0
+    bounds = [(least, None)] * rows.shape[1] + [(None, None)]
     start = np.append(np.ones(rows.shape[1]), 0.0)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     return np.asarray(found[:-1]), float(found[-1])
@@ -95,12 +114,12 @@ def fit_logistic(rows: Array, labels: Array, weights: Array, l2: float) -> tuple
 def rerank_groups(
     retriever: Retriever, question: str, relevant: Callable[[int, int, int], bool]
 ) -> Group:
-    """What the re-ranker sees for a question; `relevant(document, start, end)` of a chunk."""
+    """What both steps of re-ranking see for a question; `relevant(document, start, end)`."""
     found = retriever.candidates(question, None)
     chunks = retriever.head(found)
-    matcher = retriever.library.matcher(topic(question))
-    rows = rerank.features(matcher, chunks, found.lexical, found.dense)
-    return rows, np.array([relevant(c.document_id, c.start, c.end) for c in chunks], bool)
+    rows = retriever.features(question, chunks, found)
+    read = rerank.read_features(retriever.library.reader, question, chunks, rows)
+    return read, np.array([relevant(c.document_id, c.start, c.end) for c in chunks], bool)
 
 
 def benchmark_groups(benchmark: Benchmark, assistant: Assistant, limit: int) -> list[Group]:
@@ -138,30 +157,71 @@ def case_groups(assistant: Assistant, questions: Sequence[Question]) -> list[Gro
 
 def completed(assistant: Assistant, question: Question) -> str:
     """The question made self-contained."""
-    return complete(question.question, question.history, assistant.library.store.places()).text
+    return assistant.evidence(question.question, history=question.history).question
 
 
-def sentence_groups(assistant: Assistant, questions: Sequence[Question]) -> list[Group]:
-    """Features of the candidate sentences and which of them are gold."""
+def across_rows(assistant: Assistant, questions: Sequence[Question]) -> Rows:
+    """Features of the best sentence of every case, and whether the case answers."""
+    rows, labels = [], []
+    for question in questions:
+        evidence = assistant.evidence(question.question, history=question.history)
+        if evidence.intent.kind != "across":
+            continue
+        gold = {piece.case for piece in question.evidence}
+        for candidate, row in across.best_of_cases(evidence.candidates, evidence.literal):
+            rows.append(row)
+            labels.append(float(candidate.hit.chunk.case in gold))
+    return np.array(rows), np.array(labels), np.ones(len(rows))
+
+
+def section_groups(assistant: Assistant, questions: Sequence[Question]) -> tuple[list[Group], Rows]:
+    """Which sections list what is asked for, and whether the best does better than sentences.
+
+    An answer is worth the mean of its citations' F1 and of its must-have recall.
+    """
     documents = [assistant.library.document(i.id) for i in assistant.library.documents()]
-    groups = []
+    answerer = ExtractiveAnswerer(assistant.config.answers)
+    groups: list[Group] = []
+    rows, labels, weights = [], [], []
     for question in questions:
         gold = [span for span in gold_spans(question, documents) if span]
-        text = completed(assistant, question)
-        found = _candidates(assistant, text, None)
+        evidence = assistant.evidence(question.question, history=question.history)
+        if evidence.intent.kind not in ("list", "how") or not evidence.candidates:
+            continue
+        worth = np.array(
+            [_worth(answerer.listed(evidence, s), question, gold) for s in evidence.sections]
+        )
+        if not len(worth):
+            continue
+        groups.append((np.array([s.features for s in evidence.sections]), worth > 0.5))
+        best = evidence.sections[0]
+        gain = worth[0] - _worth(answerer.selected(evidence), question, gold)
+        if gain:
+            rows.append(whole_features(best, evidence.candidates[0], evidence.intent))
+            labels.append(float(gain > 0))
+            weights.append(abs(gain))
+    return groups, (np.array(rows), np.array(labels), np.array(weights))
+
+
+def _worth(draft: Draft, question: Question, gold: Sequence[Span]) -> float:
+    cited = [Span(c.document_id, c.start, c.end) for c in draft.citations]
+    right = sum(any(c.overlaps(g) for g in gold) for c in cited) / len(cited)
+    found = sum(any(c.overlaps(g) for c in cited) for g in gold) / len(gold)
+    f1 = 2 * right * found / (right + found) if right + found else 0.0
+    text = fold("".join(sentence.text for sentence in draft.sentences))
+    said = [any(fold(way) in text for way in ways) for ways in question.must]
+    return (f1 + (sum(said) / len(said) if said else f1)) / 2
+
+
+def comprehension_rows(assistant: Assistant, asked: Sequence[Comprehension]) -> Rows:
+    """Features, labels and weights for the refusal model."""
+    rows, labels = [], []
+    for one in asked:
+        found = assistant.evidence(one.question).candidates
         if found:
-            spans = [Span(c.hit.chunk.document_id, c.start, c.end) for c in found]
-            relevant = np.array([any(s.overlaps(g) for g in gold) for s in spans])
-            groups.append((np.stack([c.features for c in found]), relevant))
-    return groups
-
-
-def _candidates(
-    assistant: Assistant, text: str, filters: Filters | None
-) -> tuple[select.Candidate, ...]:
-    intent = read_intent(text, assistant.library.store.places())
-    hits = assistant.retriever.search(text, top_k=N_HITS, filters=filters)
-    return gather(text, intent, hits, assistant.library, lambda _q, _f: []).candidates
+            rows.append(refusal.features(found))
+            labels.append(float(not _hidden(one)))
+    return np.array(rows), np.array(labels), np.full(len(rows), COMPREHENSION_WEIGHT)
 
 
 def off_topic(data: Path) -> list[str]:
@@ -175,37 +235,36 @@ def off_topic(data: Path) -> list[str]:
 
 def refusal_rows(
     assistant: Assistant, questions: Sequence[Question], strangers: Sequence[str]
-) -> tuple[Array, Array, Array]:
+) -> Rows:
     """Features, labels (1 = answerable) and weights for the refusal model."""
     cases = sorted({c.case for c in assistant.library.store.chunks(1) if c.case})
     places = assistant.library.store.places()
     rows, labels, weights = [], [], []
 
-    def add(text: str, filters: Filters | None, label: int, weight: float) -> None:
-        found = _candidates(assistant, text, filters)
-        if found:
-            rows.append(refusal.features(found))
+    def add(question: Question, label: int, weight: float, filters: Filters | None = None) -> None:
+        evidence = assistant.evidence(question.question, history=question.history, filters=filters)
+        if evidence.candidates:
+            rows.append(refusal.features(evidence.candidates))
             labels.append(label)
             weights.append(weight)
 
     for question in questions:
-        text = completed(assistant, question)
         if not question.answerable:
-            add(text, None, 0, 5.0)
+            add(question, 0, UNANSWERABLE_WEIGHT)
             continue
-        add(text, None, 1, 1.0)
+        add(question, 1, 1.0)
         gold = {e.case for e in question.evidence}
         hidden = Filters(cases=tuple(c for c in cases if c not in gold))
         if question.type not in ("multi", "compare", "count"):
-            add(text, hidden, 0, 0.3)
+            add(question, 0, 0.1, hidden)
         for place in places:
             short = place.removesuffix("市").removesuffix("省")
-            if short in text:
+            if short in question.question:
                 other = OTHER_PLACES[len(rows) % len(OTHER_PLACES)]
-                add(text.replace(short, other), None, 0, 0.5)
+                add(replace(question, question=question.question.replace(short, other)), 0, 0.5)
                 break
     for stranger in strangers:
-        add(stranger, None, 0, 0.1)
+        add(Question("", "", stranger, ()), 0, STRANGER_WEIGHT)
     return np.array(rows), np.array(labels, float), np.array(weights)
 
 
@@ -221,12 +280,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--l2", type=float, default=0.005)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-    questions = [q for q in load_questions(split="dev") if q.type != "english"]
+    written = [*load_questions(split="dev"), *load_questions(PRACTICE_FILE, "fit")]
+    questions = [q for q in written if q.type != "english"]
+    questions += [
+        replace(q, type="typo", question=misspelt(q.question, i))
+        for i, q in enumerate(questions)
+        if q.type in ("fact", "paraphrase") and i % MISSPELT == 0
+    ]
     answerable = [q for q in questions if q.answerable]
     with tempfile.TemporaryDirectory() as folder:
         if not args.keep_rerank:
             _fit_rerank(args.data, Path(folder), answerable, args.out, args.l2)
-        _fit_answers(Path(folder), questions, off_topic(args.data), args.out)
+        _fit_answers(Path(folder), questions, args.data, args.out)
     _LOG.info(args.out.read_text("utf-8"))
     return 0
 
@@ -242,25 +307,75 @@ def _fit_rerank(
         _LOG.info("%s: %d questions", name, len(sets[-1]))
     with Assistant.open(folder / "cases") as assistant:
         sets.append(case_groups(assistant, answerable))
-    weights = fit_listwise(sets, np.zeros(len(rerank.FEATURES)), l2)
+        n_read = assistant.config.retrieval.n_read
+    n = len(rerank.FEATURES)
+    plain = [[(rows[:, :n], relevant) for rows, relevant in groups] for groups in sets]
+    first = fit_listwise(plain, np.zeros(n), l2)
+    _write(out, "rerank", rerank.FEATURES, first, _offset(plain, first))
+    near = [[_nearest(group, first, n_read) for group in groups] for groups in sets]
+    second = fit_listwise(near, np.append(first, [0.0, 0.0]), l2)
+    _write(out, "reread", rerank.READ_FEATURES, second, _offset(near, second))
+
+
+def _nearest(group: Group, first: Array, n_read: int) -> Group:
+    """The rows that the first step ranks best."""
+    rows, relevant = group
+    best = np.argsort(-(rows[:, : len(first)] @ first), kind="stable")[:n_read]
+    return rows[best], relevant[best]
+
+
+def _offset(sets: Sequence[Sequence[Group]], weights: Array) -> float:
+    """The bias with which the scores are as high on average as rows are relevant."""
     z = np.concatenate([rows @ weights for groups in sets for rows, _ in groups])
     y = np.concatenate([relevant for groups in sets for _, relevant in groups]).astype(float)
     _, bias = fit_logistic(np.zeros((len(z), 1)), y, np.ones(len(z)), 1.0)
-    _write(out, "rerank", rerank.FEATURES, weights, bias - float(z.mean()))
+    return bias - float(z.mean())
 
 
-def _fit_answers(
-    folder: Path, questions: Sequence[Question], strangers: Sequence[str], out: Path
-) -> None:
+def _fit_answers(folder: Path, questions: Sequence[Question], data: Path, out: Path) -> None:
     """Sentence choice, then refusal, which judges the sentences that are then chosen."""
-    joint = ("list", "multi", "compare", "count")
-    facts = [q for q in questions if q.answerable and q.type not in joint]
-    with Assistant.open(folder / "cases") as assistant:
-        sentence = fit_listwise([sentence_groups(assistant, facts)], select.PRIOR, 0.02)
-        _write(out, "sentence", select.FEATURES, sentence)
+    facts = [q for q in questions if q.answerable and q.type not in JOINT]
+    read = load_comprehension(data)
+    shown = {c.name: Passage(c.name, "", c.passage) for c in read if not _hidden(c)}
+    # The reader was trained on the questions on the other passages.
+    some = [c for c in read if c.number % 3 == 0]
+    some = some[:: max(1, len(some) // N_COMPREHENSION)]
+    with (
+        Assistant.open(folder / "cases") as assistant,
+        filled_library(Benchmark(tuple(shown.values()), ()), folder / "comprehension") as reader,
+    ):
+        sets = [
+            [(g.features, g.relevant) for g in found]
+            for found in (
+                sentence_groups(assistant, facts),
+                comprehension_groups(reader, [c for c in some if not _hidden(c)]),
+            )
+        ]
+        _write(out, "sentence", select.FEATURES, fit_listwise(sets, select.PRIOR, 0.01))
         select.fitted_weights.cache_clear()
-        refuse, bias = fit_logistic(*refusal_rows(assistant, questions, strangers), 0.002)
+        answerable = [q for q in questions if q.answerable]
+        chosen = fit_listwise([section_groups(assistant, answerable)[0]], sections.PRIOR, 0.01)
+        _write(out, "section", sections.FEATURES, chosen)
+        sections.fitted_weights.cache_clear()
+        # Only what must be said tells whether the titles of the items suffice.
+        told = [q for q in answerable if q.must]
+        whole, bias = fit_logistic(*section_groups(assistant, told)[1], 0.005, signed=True)
+        _write(out, "whole", sections.WHOLE_FEATURES, whole, bias)
+        sections.fitted_weights.cache_clear()
+        speaks, bias = fit_logistic(*across_rows(assistant, answerable), 0.002, signed=True)
+        _write(out, "across", across.FEATURES, speaks, bias)
+        parts = [
+            refusal_rows(assistant, questions, off_topic(data)),
+            comprehension_rows(reader, some),
+        ]
+        rows, labels, weights = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        refuse, bias = fit_logistic(rows, labels, weights, 0.0005, signed=True)
         _write(out, "refusal", refusal.FEATURES, refuse, bias)
+
+
+def _hidden(one: Comprehension) -> bool:
+    """Whether the passage is kept out of the library, so that nothing answers the question."""
+    return one.number % 6 == 0
 
 
 def _write(

@@ -19,14 +19,15 @@ from rag.config import Config, default_home, load_config
 from rag.english import chinese_keywords, is_english
 from rag.evidence import Evidence, gather
 from rag.extractive import ExtractiveAnswerer
-from rag.followup import complete
+from rag.followup import complete, joined
 from rag.generate import open_generator
 from rag.library import Library, Progress
-from rag.match import term_and_word_sets
-from rag.questions import Intent, clean_question, read_intent, topic
+from rag.questions import Intent, clean_question, read_intent
 from rag.rerank import load_weights
 from rag.retriever import Retriever
 from rag.types import (
+    NOT_FOUND,
+    UNSUPPORTED,
     Answer,
     Cancel,
     Citation,
@@ -42,9 +43,7 @@ from rag.types import (
 N_HITS = 25  # passages that an answer may draw on
 N_HITS_ACROSS = 200  # ... to a question over all cases
 N_HITS_PART = 12  # ... to one part of a comparison
-SURE = 0.6  # confidence from which a question is taken to stand for itself
-COVERS_FOLLOW_UP = 0.35  # share of a follow-up that its passage must cover
-NOT_FOUND = "材料中没有找到能回答这个问题的内容。"
+STAYS = 0.1  # confidence by which another topic must be surer than the one talked about
 N_NEAREST = 3
 
 _LOG = logging.getLogger(__name__)
@@ -132,37 +131,87 @@ class Assistant:
             question = chinese_keywords(question)
         return self.retriever.search(question, top_k=top_k, mode=mode, filters=filters)
 
+    def evidence(
+        self, question: str, *, history: Sequence[str] = (), filters: Filters | None = None
+    ) -> Evidence:
+        """What the documents hold about a question; its `question` is self-contained."""
+        steps = self._understood(clean_question(question), history, filters, _Watch())
+        return _last(steps)
+
+    def _understood(
+        self, question: str, history: Sequence[str], filters: Filters | None, watch: "_Watch"
+    ) -> "_Steps":
+        """The evidence under the reading of the question that the documents bear out best."""
+        earlier = [h for h in history if h.strip()]
+        completed = complete(question, earlier, self.library.store.places())
+        yield watch.stage("complete")
+        if completed.follows:
+            return (yield from self._following(question, completed.context, filters, watch))
+        alone = yield from self._evidence(completed.text, filters, watch, completed.excluded)
+        if not completed.context:
+            return replace(alone, form=completed.form)
+        following = yield from self._following(completed.text, completed.context, filters, watch)
+        return following if following.confidence > alone.confidence - STAYS else alone
+
+    def _following(
+        self, question: str, context: str, filters: Filters | None, watch: "_Watch"
+    ) -> "_Steps":
+        """What the documents hold about a question that goes on from the one before it.
+
+        It is looked for where that one was answered, unless nothing was found there.
+        """
+        before = yield from self._evidence(context, filters, watch)
+        if before.candidates and before.confidence >= self.config.answers.refuse_below:
+            chunk = before.candidates[0].hit.chunk
+            there = replace(
+                filters or Filters(),
+                documents=(chunk.document_id,),
+                cases=(chunk.case,) if chunk.case else (),
+            )
+            found = yield from self._evidence(question, there, watch, context=context)
+            if found.confidence >= self.config.answers.refuse_below:
+                return found
+        return (yield from self._evidence(question, filters, watch, context=context))
+
     def _evidence(
         self,
         question: str,
         filters: Filters | None,
         watch: "_Watch",
         excluded: Sequence[str] = (),
-    ) -> Evidence:
-        """What the documents hold about a self-contained question."""
-        intent = read_intent(question, self.library.store.places())
-        if is_english(question):
+        context: str = "",
+    ) -> "_Steps":
+        """What the documents hold about a question, self-contained or with its context."""
+        whole = joined(context, question) if context else question
+        intent = self._intent(question, whole)
+        if is_english(whole):
             # The words are looked for in Chinese; what is asked for was read from the English.
-            question = chinese_keywords(question)
+            whole = question = chinese_keywords(whole)
             intent = replace(intent, topic=question)
         hits = self.retriever.search(
-            question,
+            whole,
             top_k=N_HITS_ACROSS if intent.kind == "across" else N_HITS,
             filters=narrowed(filters, intent),
             excluded_places=excluded,
         )
-        watch.lap("retrieve")
-        evidence = gather(question, intent, hits, self.library, self._search_part)
-        watch.lap("rank")
-        return evidence
+        yield watch.stage("retrieve")
+        evidence = gather(question, intent, hits, self.library, self._search_part, context)
+        yield watch.stage("rank")
+        return replace(evidence, question=whole)
 
-    def _speaks_of(self, evidence: Evidence, question: str) -> bool:
-        """Whether the best passage covers the question itself, not only the one before it."""
-        if not evidence.candidates or evidence.confidence < self.config.answers.refuse_below:
-            return False
-        chunk = evidence.candidates[0].hit.chunk
-        found, _ = term_and_word_sets(f"{chunk.place} {chunk.heading} {chunk.text}")
-        return self.library.matcher(topic(question)).coverage(found) >= COVERS_FOLLOW_UP
+    def _intent(self, question: str, whole: str) -> Intent:
+        """What is asked for; places and cases may be named in the context."""
+        places = self.library.store.places()
+        intent, all_of_it = read_intent(question, places), read_intent(whole, places)
+        if question == whole:
+            return intent
+        return replace(
+            intent,
+            places=all_of_it.places,
+            cases=all_of_it.cases,
+            mentions=all_of_it.mentions,
+            overview=False,
+        )
 
     def _search_part(self, question: str, filters: Filters | None) -> list[Hit]:
         return self.retriever.search(question, top_k=N_HITS_PART, filters=filters)
@@ -183,27 +232,21 @@ class Assistant:
         filters: Filters | None = None,
         cancel: Cancel | None = None,
     ) -> Iterator[Stage | Delta | Answer]:
-        """Answer step by step: stages as they end, text as it is written, last the answer."""
+        """Answer step by step: stages as they end, text as it is written, last the answer.
+
+        A stage that is gone through again comes again, with the time of both.
+        """
         watch = _Watch()
         question = clean_question(question)
-        places = self.library.store.places()
-        completed = complete(question, [h for h in history if h.strip()], places)
-        yield watch.stage("complete")
-        evidence = self._evidence(completed.text, filters, watch, completed.excluded)
-        text = completed.text
-        if completed.otherwise and evidence.confidence < SURE:
-            other = self._evidence(completed.otherwise, filters, watch)
-            if self._speaks_of(other, question) and other.confidence > evidence.confidence:
-                evidence, text = other, completed.otherwise
-        yield from watch.laps()
-        draft, notice = Draft(refused=True), ""
+        evidence = yield from self._understood(question, history, filters, watch)
+        draft, failure = Draft(refused=True), None
         answerer: Answerer = self._answerer
         if evidence.confidence >= self.config.answers.refuse_below:
             try:
                 draft = yield from _written(answerer, evidence, cancel)
             except ModelError as error:
                 _LOG.warning("%s; answering without a model", error)
-                answerer, notice = self._extractive, error.zh
+                answerer, failure = self._extractive, error
                 draft = yield from _written(answerer, evidence, cancel)
         yield watch.stage("generate")
         draft = self._verified(draft, evidence)
@@ -211,7 +254,7 @@ class Assistant:
         yield _finished(
             Answer(
                 question=question,
-                completed_question=text if text == question else evidence.question,
+                completed_question=evidence.question,
                 answer="",
                 refused=draft.refused,
                 sentences=draft.sentences,
@@ -221,9 +264,10 @@ class Assistant:
                 lead=draft.lead,
                 note=draft.note,
                 table=draft.table,
-                stages=tuple(watch.stages),
+                stages=watch.stages,
                 confidence=evidence.confidence,
-                notice=notice,
+                notice=failure.zh if failure else "",
+                notice_en=failure.en if failure else "",
             ),
             evidence,
         )
@@ -252,21 +296,36 @@ def narrowed(filters: Filters | None, intent: Intent) -> Filters | None:
 def verbatim(draft: Draft, library: Library) -> Draft:
     """Keep the citations whose quote stands in the document, and the sentences that cite them.
 
-    A quote is verbatim, or it is not shown.
+    A quote is verbatim, or it is not shown. Its page is that of its own first character: a passage
+    may begin on the page before.
     """
-    kept = {
-        c.n
-        for c in draft.citations
-        if library.document(c.document_id).text[c.start : c.end] == c.quote
-    }
-    if len(kept) == len(draft.citations):
-        return draft
+    found = [(c, library.document(c.document_id)) for c in draft.citations]
+    citations = tuple(
+        replace(c, page=document.page_at(c.start))
+        for c, document in found
+        if document.text[c.start : c.end] == c.quote
+    )
+    if len(citations) == len(draft.citations):
+        return replace(draft, citations=citations)
+    kept = {c.n for c in citations}
     lost = [c for c in draft.citations if c.n not in kept]
     _LOG.error("%d quotes do not stand in their document: %s", len(lost), lost)
     # A table names sentences by their position, so it goes if any of them does.
     sentences = tuple(s for s in draft.sentences if set(s.citations) <= kept)
-    citations = tuple(c for c in draft.citations if c.n in kept)
     return replace(draft, sentences=sentences, citations=citations, table=None)
+
+
+_Steps = Generator[Stage, None, Evidence]  # yields what has ended, returns what was found
+
+
+def _last(steps: _Steps) -> Evidence:
+    """What the steps return, without the stages."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            evidence: Evidence = ended.value
+            return evidence
 
 
 class _Watch:
@@ -274,23 +333,19 @@ class _Watch:
 
     def __init__(self) -> None:
         self._started = self._last = time.perf_counter()
-        self._laps: dict[StageName, float] = {}
-        self.stages: list[Stage] = []
-
-    def lap(self, name: StageName) -> None:
-        now = time.perf_counter()
-        self._laps[name] = self._laps.get(name, 0.0) + now - self._last
-        self._last = now
-
-    def laps(self) -> list[Stage]:
-        ended = [Stage(name, seconds) for name, seconds in self._laps.items()]
-        self._laps.clear()
-        self.stages += ended
-        return ended
+        self._seconds: dict[StageName, float] = {}
 
     def stage(self, name: StageName) -> Stage:
-        self.lap(name)
-        return self.laps()[-1]
+        """The stage that ends now."""
+        now = time.perf_counter()
+        self._seconds[name] = self._seconds.get(name, 0.0) + now - self._last
+        self._last = now
+        return Stage(name, self._seconds[name])
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All stages so far."""
+        return tuple(Stage(name, seconds) for name, seconds in self._seconds.items())
 
     def total(self) -> float:
         return time.perf_counter() - self._started
@@ -325,7 +380,9 @@ def _finished(answer: Answer, evidence: Evidence) -> Answer:
         if sentence.group != group:
             group = sentence.group
             lines.append(f"【{group}】")
-        lines.append(sentence.text + "".join(f"[{n}]" for n in sentence.citations))
+        failed = sentence.support is not None and not sentence.support.supported
+        marks = "".join(f"[{n}]" for n in sentence.citations)
+        lines.append(sentence.text + (UNSUPPORTED if failed else "") + marks)
     if answer.note:
         lines.append(answer.note)
     return replace(answer, answer="\n".join(lines))

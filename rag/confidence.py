@@ -10,36 +10,36 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
+import numpy as np
+
+from rag import select
 from rag.select import Candidate
 
 UNFIT = 0.4  # of the confidence is left where no sentence holds the kind of answer asked for
 
-FEATURES = (
-    "chunk",
-    "own",
-    "context",
-    "soft",
-    "soft_context",
-    "cosine_context",
-    "wanted",
-    "unit",
-    "place",
-    "year",
+# The highest value that any candidate has: what no sentence has, the documents do not say.
+_ANYWHERE = (
+    *("own", "context", "cosine", "cosine_context", "soft", "soft_context", "focus", "reader"),
     "overlap",
-    "focus",
-    "present",  # 1 - the weight of the one word that is farthest from chunk and titles
-    "best_soft",  # the best of any candidate: what no sentence has, the documents do not say
-    "best_cosine",
+)
+FEATURES = (
+    *select.FEATURES,  # of the best candidate
+    *(f"any_{name}" for name in _ANYWHERE),
+    "score",  # of the best candidate
+    "share",  # of it in a softmax over the scores of all
     "agreement",  # share of the five best hits that lie in the same case
+    "fits",  # 1: it holds the kind of answer that is asked for
 )
 
 
 def features(found: Sequence[Candidate]) -> list[float]:
-    """The features of the best candidate, in the order of FEATURES."""
-    values = [found[0].feature(name) for name in FEATURES[:-4]]
-    present = 1 - found[0].feature("missing")
-    best = [max(c.feature(name) for c in found) for name in ("soft_context", "cosine_context")]
-    return [*values, present, *best, agreement(found)]
+    """What the model sees of the candidates, in the order of FEATURES."""
+    best = found[0]
+    anywhere = [max(c.feature(name) for c in found) for name in _ANYWHERE]
+    scores = np.array([c.score for c in found])
+    share = float(1 / np.exp(scores - best.score).sum())
+    last = [best.score, share, agreement(found), float(best.fits)]
+    return [*best.features.tolist(), *anywhere, *last]
 
 
 def agreement(found: Sequence[Candidate]) -> float:

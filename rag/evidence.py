@@ -6,19 +6,22 @@ from dataclasses import dataclass, replace
 
 from corpus.outline import chinese_numeral
 from corpus.types import Chunk, Document
+from rag.across import literal_topic
 from rag.confidence import confidence
+from rag.followup import Form
 from rag.library import Library
-from rag.questions import Intent, compared_parts, read_intent
-from rag.sections import Section, choose_section, list_cases
-from rag.select import Asked, Candidate, candidates
+from rag.questions import Intent, compared_parts, read_intent, topic
+from rag.sections import Section, list_cases, rank_sections
+from rag.select import Asked, Candidate, candidates, marks
 from rag.types import Filters, Hit
 
 Search = Callable[[str, Filters | None], Sequence[Hit]]
 
 LITERAL_CONFIDENCE = 0.95  # of a question over all cases whose topic stands in one
 
-_QUOTED = re.compile(r"[“\"《]([^”\"》]{1,40})[”\"》]")
-_JOINING = re.compile(r"案例|里面?|中|过|与|跟|和|或者?|以及|有关|相关|企业$|的")
+CLEARLY = 1.0  # logits by which the reader must prefer one number or date to the others
+
+_ASKING = re.compile(r"多少|(?<![好十])几(?!乎|年来)|多[大高长久快]|何时|哪|什么|谁")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +41,32 @@ class Evidence:
     intent: Intent
     hits: tuple[Hit, ...]  # best first
     candidates: tuple[Candidate, ...] = ()  # sentences of the hits, best first
-    section: Section | None = None  # for questions that ask for a list
+    sections: tuple[Section, ...] = ()  # for questions that ask for a list, best first
     confidence: float = 0.0  # 0 to 1: how surely the documents answer
     n_cases: int = 0  # cases in all documents
     parts: tuple[Part, ...] = ()  # for comparisons
+    short: tuple[int, int] | None = None  # the words of the best sentence that answer by themselves
+    form: Form = ""  # how the answer is wanted
     literal: str = ""  # what a case must hold word for word, for questions over all cases
+
+    @property
+    def section(self) -> Section | None:
+        """The best section, if there is one."""
+        return self.sections[0] if self.sections else None
 
 
 def gather(
-    question: str, intent: Intent, hits: Sequence[Hit], library: Library, search: Search
+    question: str,
+    intent: Intent,
+    hits: Sequence[Hit],
+    library: Library,
+    search: Search,
+    context: str = "",
 ) -> Evidence:
     """Select the sentences and the section that may answer `question`.
 
-    `search(question, filters)` is asked again for every part of a comparison.
+    `search(question, filters)` is asked again for every part of a comparison; `context` is the
+    question before this one, if it goes on from that.
     """
 
     def open_document(number: int) -> tuple[Document, Sequence[Chunk]]:
@@ -60,7 +76,8 @@ def gather(
         return _scope(library.document(hit.chunk.document_id), hit.chunk.case)
 
     def select(text: str, own: Intent, own_hits: Sequence[Hit]) -> tuple[Asked, list[Candidate]]:
-        asked = Asked(own, text, library.encoder, library.matcher(own.topic), scope)
+        matcher = library.matcher(own.topic, topic(context) if context else "")
+        asked = Asked(own, text, library.encoder, matcher, library.reader, scope, context)
         return asked, candidates(asked, own_hits)
 
     asked, found = select(question, intent, hits)
@@ -71,26 +88,47 @@ def gather(
             part_hits = search(text, _filters(name, intent))
             _, best = select(text, replace(own, kind="fact"), part_hits)
             parts.append(Part(name, tuple(best), confidence(best)))
-    section = None
+    sections: list[Section] = []
     if intent.overview and intent.kind == "across":
-        section = list_cases([open_document(i.id) for i in library.documents()], intent.places)
+        listed = list_cases([open_document(i.id) for i in library.documents()], intent.places)
+        sections = [listed] if listed else []
     elif intent.overview or intent.kind in ("list", "how"):
-        section = choose_section(asked, hits, open_document)
+        sections = rank_sections(asked, hits, open_document)
     literal = literal_topic(question, intent, found) if intent.kind == "across" else ""
     sure = LITERAL_CONFIDENCE if any(literal and literal in c.text for c in found) else 0.0
-    if intent.overview and section:
+    if intent.overview and sections:
         sure = LITERAL_CONFIDENCE
     return Evidence(
         question=question,
         intent=intent,
         hits=tuple(hits),
         candidates=tuple(found),
-        section=section,
+        sections=tuple(sections),
         parts=tuple(parts),
         confidence=max([sure, confidence(found), *(p.confidence for p in parts)]),
         n_cases=library.store.n_cases(),
         literal=literal,
+        short=short_answer(asked, found[0]) if found and intent.kind == "fact" else None,
     )
+
+
+def short_answer(asked: Asked, best: Candidate) -> tuple[int, int] | None:
+    """Offsets in the sentence of the number or date that answers; None if it is not clear which.
+
+    Among those of the kind asked for, the reader must prefer one.
+    """
+    if asked.intent.wants not in ("number", "date") or len(_ASKING.findall(asked.question)) > 1:
+        return None
+    spans = marks(asked.intent, asked.question, best.text)
+    scored = sorted(
+        zip(asked.reader.locate(asked.whole, best.text, spans), spans, strict=True), reverse=True
+    )
+    measured = asked.intent.wants == "date" or best.feature("unit") > 0
+    if not best.fits or not scored or not measured:
+        return None
+    if len(scored) > 1 and scored[0][0] - scored[1][0] < CLEARLY:
+        return None
+    return scored[0][1]
 
 
 def _filters(name: str, intent: Intent) -> Filters | None:
@@ -103,15 +141,7 @@ def _filters(name: str, intent: Intent) -> Filters | None:
 def _scope(document: Document, case: int | None) -> str:
     """The text that tells which places a chunk is about: its case, else the whole document."""
     if case is None:
-        return f"{document.title} {document.metadata.place} {document.text}"
+        known = document.metadata
+        return f"{document.title} {known.place} {known.date} {document.text}"
     node = next(n for n in document.outline if n.kind == "case" and n.case == case)
     return document.text[node.start : node.end]
-
-
-def literal_topic(question: str, intent: Intent, found: Sequence[Candidate]) -> str:
-    """What a case must hold word for word: a quoted word, or the topic if some sentence has it."""
-    if quoted := _QUOTED.search(question):
-        return quoted[1]
-    words = _JOINING.sub(" ", intent.topic).split()
-    present = [word for word in words if any(word in c.text for c in found)]
-    return max(present, key=len) if words and len(present) == len(words) else ""

@@ -6,25 +6,27 @@ the text was generated stands in the text and in the file's properties.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from corpus.outline import chinese_numeral
-from rag.types import Answer, Citation, Sentence
+from rag.english import is_english
+from rag.types import UNSUPPORTED, Answer, Citation, Sentence
 
 if TYPE_CHECKING:
     from docx.document import Document
 
 LABEL = "本内容由人工智能辅助生成，重要事项请核对原文。"
-UNSUPPORTED = "（存疑，未通过核验）"
 
 TITLE_FONT, HEADING_FONT, BODY_FONT = "方正小标宋简体", "黑体", "仿宋_GB2312"
 LATIN_FONT = "Times New Roman"
 TITLE_PT, BODY_PT, NOTE_PT, PAGE_PT = 22.0, 16.0, 14.0, 14.0  # 二号, 三号, 四号
 LINE_PT = 28.9
 MARGINS_MM = (37, 35, 28, 26)  # top, bottom, left, right
+WIDTH_MM, ROW_NAME_MM = 156, 24  # of the text; of the names of a table's rows
 
 # Characters that XML 1.0 does not allow; python-docx raises on them.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -32,33 +34,61 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~])")
 _LINE_START = re.compile(r"^(\s*\d*)([-+.)=])", re.MULTILINE)  # lists, underlines
 
 
-def to_markdown(answer: Answer) -> str:
-    """The answer with its sources as Markdown; what it quotes is escaped."""
-    lines = [f"# {_escaped(_title(answer))}", ""]
-    for kind, text, numbers in _blocks(answer):
-        marks = "".join(f"[{n}]" for n in numbers)
-        lines += [f"**{_escaped(text)}**" if kind == "group" else _escaped(text) + marks, ""]
-    if answer.table:
-        lines += [*_markdown_table(answer), ""]
-    for note in _notes(answer):
-        lines += [_escaped(note), ""]
-    if sources := _sources(answer):
-        lines += [f"## {_source_title(answer)}", ""]
+def to_markdown(answer: Answer, *more: Answer, title: str = "") -> str:
+    """Answers with their sources as Markdown; what they quote is escaped.
+
+    Several answers are a conversation: each has its question as a heading, and the sources of all
+    are numbered through and stand at the end.
+    """
+    answers = _numbered(answer, *more)
+    lines = [f"# {_escaped(title or self_contained(answer))}", ""]
+    for answer in answers:
+        if more:
+            lines += [f"## {_escaped(self_contained(answer))}", ""]
+        for kind, text, numbers in _blocks(answer):
+            marks = "".join(f"[{n}]" for n in numbers)
+            lines += [f"**{_escaped(text)}**" if kind == "group" else _escaped(text) + marks, ""]
+        if answer.table:
+            lines += [*_markdown_table(answer), ""]
+        for note in _notes(answer):
+            lines += [_escaped(note), ""]
+    if sources := _sources(answers):
+        lines += [f"## {_source_title(answers)}", ""]
         for citation in sources:
             lines += [f"[{citation.n}] {_escaped(place(citation))}", ""]
             lines += [*(f"> {_escaped(line)}" for line in citation.quote.splitlines()), ""]
     return "\n".join([*lines, "---", "", f"*{LABEL}*", ""])
 
 
-def to_docx(answer: Answer, *, made: datetime | None = None) -> bytes:
-    """The answer with its sources as a Word file in the layout of official documents."""
+def to_docx(answer: Answer, *more: Answer, title: str = "", made: datetime | None = None) -> bytes:
+    """The same as a Word file in the layout of official documents."""
     import docx
 
+    answers = _numbered(answer, *more)
+    title = title or self_contained(answer)
     document = docx.Document()
     _lay_out(document)
-    _describe(document, answer, made or datetime.now(UTC))
-    _paragraph(document, _title(answer), TITLE_FONT, TITLE_PT, centred=True)
+    _describe(document, title, answer.answerer, made or datetime.now(UTC))
+    _paragraph(document, title, TITLE_FONT, TITLE_PT, centred=True)
     _paragraph(document, "", BODY_FONT, BODY_PT)
+    for number, part in enumerate(answers, 1):
+        if more:
+            heading = f"{chinese_numeral(number)}、{self_contained(part)}"
+            _paragraph(document, heading, HEADING_FONT, BODY_PT, indent=2)
+        _write(document, part)
+    if sources := _sources(answers):
+        _paragraph(document, _source_title(answers), HEADING_FONT, BODY_PT, indent=2)
+        for citation in sources:
+            text = f"[{citation.n}] {place(citation)}：“{' '.join(citation.quote.split())}”"
+            _paragraph(document, text, BODY_FONT, NOTE_PT, indent=2)
+    _paragraph(document, "", BODY_FONT, NOTE_PT)
+    _paragraph(document, LABEL, BODY_FONT, NOTE_PT, indent=2)
+    out = BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def _write(document: "Document", answer: Answer) -> None:
     for kind, text, numbers in _blocks(answer):
         if kind == "group":
             _paragraph(document, text, HEADING_FONT, BODY_PT, indent=2)
@@ -68,16 +98,19 @@ def to_docx(answer: Answer, *, made: datetime | None = None) -> bytes:
         _table(document, answer)
     for note in _notes(answer):
         _paragraph(document, note, BODY_FONT, BODY_PT, indent=2)
-    if sources := _sources(answer):
-        _paragraph(document, _source_title(answer), HEADING_FONT, BODY_PT, indent=2)
-        for citation in sources:
-            text = f"[{citation.n}] {place(citation)}：“{' '.join(citation.quote.split())}”"
-            _paragraph(document, text, BODY_FONT, NOTE_PT, indent=2)
-    _paragraph(document, "", BODY_FONT, NOTE_PT)
-    _paragraph(document, LABEL, BODY_FONT, NOTE_PT, indent=2)
-    out = BytesIO()
-    document.save(out)
-    return out.getvalue()
+
+
+def _numbered(*answers: Answer) -> tuple[Answer, ...]:
+    """The answers with their citations numbered through."""
+    shifted, before = [], 0
+    for answer in answers:
+        sentences = tuple(
+            replace(s, citations=tuple(n + before for n in s.citations)) for s in answer.sentences
+        )
+        citations = tuple(replace(c, n=c.n + before) for c in answer.citations)
+        shifted.append(replace(answer, sentences=sentences, citations=citations))
+        before += 0 if answer.refused else len(citations)
+    return tuple(shifted)
 
 
 def place(citation: Citation) -> str:
@@ -90,6 +123,12 @@ def place(citation: Citation) -> str:
     if citation.page is not None:
         parts.append(f"第{citation.page}页")
     return "，".join(parts)
+
+
+def self_contained(answer: Answer) -> str:
+    """The question as it stands by itself; an English one was completed to mere keywords."""
+    completed = "" if is_english(answer.question) else answer.completed_question
+    return " ".join((completed or answer.question).split())
 
 
 _Block = tuple[str, str, tuple[int, ...]]  # "group" or "text", words, citations
@@ -129,16 +168,16 @@ def _tabled(answer: Answer) -> set[int]:
     return {i for row in answer.table.cells for cell in row for i in cell}
 
 
-def _title(answer: Answer) -> str:
-    return " ".join((answer.completed_question or answer.question).split())
+def _sources(answers: Sequence[Answer]) -> tuple[Citation, ...]:
+    """What the answers cite; what is nearest to the question of a single one that is refused."""
+    if len(answers) == 1 and answers[0].refused:
+        return answers[0].nearest
+    return tuple(c for answer in answers if not answer.refused for c in answer.citations)
 
 
-def _sources(answer: Answer) -> tuple[Citation, ...]:
-    return answer.nearest if answer.refused else answer.citations
-
-
-def _source_title(answer: Answer) -> str:
-    return "最接近的段落（不是对问题的回答）" if answer.refused else "资料来源"
+def _source_title(answers: Sequence[Answer]) -> str:
+    only_near = len(answers) == 1 and answers[0].refused
+    return "最接近的段落（不是对问题的回答）" if only_near else "资料来源"
 
 
 def _escaped(text: str) -> str:
@@ -191,15 +230,15 @@ def _lay_out(document: "Document") -> None:
             _page_field(run)
 
 
-def _describe(document: "Document", answer: Answer, made: datetime) -> None:
+def _describe(document: "Document", title: str, answerer: str, made: datetime) -> None:
     """The file's own properties; Word shows them under 信息."""
     properties = document.core_properties
-    properties.title = _UNPRINTABLE.sub("", _title(answer))[:255]
+    properties.title = _UNPRINTABLE.sub("", title)[:255]
     properties.author = "政问"
     properties.subject = "案例问答"
     properties.keywords = "人工智能辅助生成"
     properties.category = "人工智能辅助生成"
-    properties.comments = f"{LABEL}生成方式：{answer.answerer}"[:255]
+    properties.comments = f"{LABEL}生成方式：{answerer}"[:255]
     properties.language = "zh-CN"
     properties.created = properties.modified = made.astimezone(UTC).replace(tzinfo=None)
 
@@ -261,9 +300,18 @@ def _page_field(run: Any) -> None:  # noqa: ANN401
 
 
 def _table(document: "Document", answer: Answer) -> None:
+    """The comparison: narrow names of rows, headings again on every page."""
+    from docx.oxml import OxmlElement
+    from docx.shared import Mm
+
     rows = _rows(answer)
     table = document.add_table(len(rows), len(rows[0]))
-    table.style = "Table Grid"
+    table.style, table.autofit = "Table Grid", False
+    head = table.rows[0]._tr.get_or_add_trPr()
+    head.append(OxmlElement("w:tblHeader"))
+    width = (WIDTH_MM - ROW_NAME_MM) / max(1, len(rows[0]) - 1)
+    for j, column in enumerate(table.columns):  # the grid, and every cell: programs differ
+        column.width = Mm(width if j else ROW_NAME_MM)
     for i, row in enumerate(rows):
         for j, text in enumerate(row):
             cell = table.cell(i, j)

@@ -7,14 +7,21 @@ case that speaks of it. Every sentence is verbatim and cites exactly itself.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from corpus.outline import chinese_numeral
 from corpus.types import Chunk
+from rag.across import speaking
 from rag.config import AnswerConfig
 from rag.evidence import Evidence
+from rag.premise import corrections
+from rag.sections import Section, prefers_whole
 from rag.select import Candidate, marks
 from rag.types import Cancel, Citation, Delta, Draft, Sentence, Table
+
+MAX_SENTENCES = 4  # of an answer to a question for a fact
 
 
 @dataclass(slots=True)
@@ -25,10 +32,20 @@ class _Writer:
     sentences: list[Sentence] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
 
-    def add(self, chunk: Chunk, span: tuple[int, int], text: str, group: str = "") -> int:
-        """Add `text`, which is the document's [span]; returns the sentence's index."""
+    def add(
+        self,
+        chunk: Chunk,
+        span: tuple[int, int],
+        text: str,
+        group: str = "",
+        short: tuple[int, int] | None = None,
+    ) -> int:
+        """Add `text`, which is the document's [span]; returns the sentence's index.
+
+        The words at `short` that answer by themselves are said before it.
+        """
         start = span[0]
-        found = marks(self.evidence.intent, self.evidence.question, text)
+        found = (short,) if short else marks(self.evidence.intent, self.evidence.question, text)
         for citation in self.citations:
             if (citation.document_id, citation.start, citation.end) == (chunk.document_id, *span):
                 break
@@ -36,13 +53,17 @@ class _Writer:
             at = tuple((start + a, start + b) for a, b in found)
             citation = Citation.of(len(self.citations) + 1, chunk, span, text, at)
             self.citations.append(citation)
+        if short:
+            self.sentences.append(Sentence(text[slice(*short)], (citation.n,), group=group))
         self.sentences.append(Sentence(text, (citation.n,), marks=found, group=group))
         return len(self.sentences) - 1
 
-    def add_candidate(self, candidate: Candidate, group: str = "") -> int:
+    def add_candidate(
+        self, candidate: Candidate, group: str = "", short: tuple[int, int] | None = None
+    ) -> int:
         """Add a selected sentence."""
         span = (candidate.start, candidate.end)
-        return self.add(candidate.hit.chunk, span, candidate.text, group)
+        return self.add(candidate.hit.chunk, span, candidate.text, group, short)
 
     def draft(self, lead: str = "", note: str = "", table: Table | None = None) -> Draft:
         """The draft of all that was added."""
@@ -61,6 +82,18 @@ def case_name(chunk: Chunk) -> str:
     if chunk.case:
         return f"案例{chinese_numeral(chunk.case)} {chunk.case_title}"
     return f"《{chunk.document}》"
+
+
+def worth_saying(found: Sequence[Candidate]) -> int:
+    """How many of the best sentences to say.
+
+    The scores are those of a softmax over all candidates, so they give the probability of each to
+    be the right one. As many are said as give the highest expected mean of precision and recall.
+    """
+    scores = np.array([candidate.score for candidate in found])
+    shares = np.exp(scores - scores.max())
+    right = np.cumsum(shares[:MAX_SENTENCES] / shares.sum())
+    return int(np.argmax(right / np.arange(1, len(right) + 1) + right)) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,45 +118,54 @@ class ExtractiveAnswerer:
         """The whole answer at once."""
         if not evidence.candidates:
             return Draft(refused=True, confidence=evidence.confidence)
-        kind = evidence.intent.kind
-        if evidence.intent.overview and evidence.section:
-            return self._list(evidence)
+        if evidence.form == "detail" and evidence.intent.kind in ("fact", "how"):
+            return self._whole_passage(evidence)
+        draft = self._by_kind(evidence)
+        if evidence.form == "table" and draft.table is None:
+            return replace(draft, table=as_table(draft))
+        return draft
+
+    def _by_kind(self, evidence: Evidence) -> Draft:
+        kind, section = evidence.intent.kind, evidence.section
+        if evidence.intent.overview and section:
+            return self.listed(evidence, section)
         if kind == "across" and (draft := self._across(evidence)):
             return draft
         if kind == "compare" and (draft := self._compare(evidence)):
             return draft
-        if kind in ("list", "how") and self._asks_for_section(evidence):
-            return self._list(evidence)
+        asks_for_items = section if kind in ("list", "how") else None
+        if asks_for_items and prefers_whole(
+            asks_for_items, evidence.candidates[0], evidence.intent
+        ):
+            return self.listed(evidence, asks_for_items)
+        return self.selected(evidence)
+
+    def selected(self, evidence: Evidence) -> Draft:
+        """The best sentences."""
+        kind = evidence.intent.kind
         if kind == "how" or (kind == "list" and evidence.intent.measures):
             return self._passage(evidence)
         return self._fact(evidence)
 
-    def _asks_for_section(self, evidence: Evidence) -> bool:
-        """Whether the items of a section answer better than a sentence does."""
-        section, best = evidence.section, evidence.candidates[0]
-        if section is None or section.score < self.config.list_from:
-            return False
-        if evidence.intent.kind == "how":
-            # How something is done stands in the text of an item, unless the very heading is asked.
-            return not section.is_case and section.covers >= self.config.how_covers
-        if evidence.intent.measures:
-            return True
-        # Names (which companies, which documents) are enumerated inside one sentence.
-        return not enumerates(best.text) and section.covers >= best.feature("own")
-
     def _fact(self, evidence: Evidence) -> Draft:
-        """The sentence that holds the answer, and another one as good, if there is."""
+        """The sentence that holds the answer, and others where it is not sure which one does."""
         writer = _Writer(evidence)
         best = evidence.candidates[0]
-        chosen = [best]
-        for other in evidence.candidates[1:4]:
-            if len(chosen) < 2 and best.score - other.score < self.config.second_within:
-                chosen.append(other)
         room = self.config.max_chars
-        for candidate in chosen:
+        for candidate in evidence.candidates[: worth_saying(evidence.candidates)]:
             if candidate is best or len(candidate.text) <= room:
-                writer.add_candidate(candidate)
+                writer.add_candidate(candidate, short=evidence.short if candidate is best else None)
                 room -= len(candidate.text)
+        note = "".join(corrections(evidence.question, [best.text]))
+        return writer.draft(lead=_lead(writer.citations), note=note)
+
+    def _whole_passage(self, evidence: Evidence) -> Draft:
+        """Everything that the best passage says, in its order."""
+        writer = _Writer(evidence)
+        best = evidence.candidates[0].hit.chunk.id
+        same = [c for c in evidence.candidates if c.hit.chunk.id == best]
+        for candidate in sorted(same, key=lambda c: c.start):
+            writer.add_candidate(candidate)
         return writer.draft(lead=_lead(writer.citations))
 
     def _passage(self, evidence: Evidence) -> Draft:
@@ -146,10 +188,8 @@ class ExtractiveAnswerer:
             writer.add_candidate(candidate)
         return writer.draft(lead=_lead(writer.citations))
 
-    def _list(self, evidence: Evidence) -> Draft:
+    def listed(self, evidence: Evidence, section: Section) -> Draft:
         """All items of the section asked for, complete and in order."""
-        section = evidence.section
-        assert section is not None
         writer = _Writer(evidence)
         for entry in section.entries:
             writer.add(entry.chunk, (entry.start, entry.end), entry.text)
@@ -159,21 +199,25 @@ class ExtractiveAnswerer:
         return writer.draft(lead=lead)
 
     def _across(self, evidence: Evidence) -> Draft | None:
-        """One sentence of every case that speaks of the topic, and how many cases do."""
-        best = evidence.candidates[0]
-        chosen: dict[tuple[int, int | None], Candidate] = {}
-        for candidate in evidence.candidates:
-            chunk = candidate.hit.chunk
-            near = candidate.score >= best.score * self.config.across_within
-            if evidence.literal in candidate.text if evidence.literal else near:
-                chosen.setdefault((chunk.document_id, chunk.case), candidate)
+        """One sentence of every case that speaks of the topic, and how many cases do.
+
+        Figures of several cases make a table.
+        """
+        figures = evidence.intent.wants == "number"
+        able = [c for c in evidence.candidates if c.fits] if figures else evidence.candidates
+        chosen = speaking(able, evidence.literal)
         if not chosen:
             return None
         writer = _Writer(evidence)
-        for candidate in sorted(chosen.values(), key=lambda c: (c.hit.chunk.document_id, c.start)):
-            writer.add_candidate(candidate, case_name(candidate.hit.chunk))
+        rows: dict[str, tuple[tuple[int, ...], ...]] = {}
+        for candidate in chosen:
+            name = case_name(candidate.hit.chunk)
+            rows[name] = ((writer.add_candidate(candidate, name),),)
         total = evidence.n_cases
         note = f"{total} 个案例中有 {len(chosen)} 个提到。" if total > 1 else ""
+        if figures and len(rows) > 1:
+            table = Table(("数字与原文",), tuple(rows), tuple(rows.values()))
+            return writer.draft(note=note, table=table)
         return writer.draft(note=note)
 
     def _compare(self, evidence: Evidence) -> Draft | None:
@@ -204,9 +248,17 @@ class ExtractiveAnswerer:
         return writer.draft(note=note, table=Table(columns, ("相关内容",), (tuple(cells),)))
 
 
-def enumerates(text: str) -> bool:
-    """Whether a sentence lists names: three parts between 、 or two titles."""
-    return text.count("、") >= 2 or text.count("《") >= 2
+def as_table(draft: Draft) -> Table:
+    """The sentences of a draft as rows of a table, each headed by where it stands."""
+    citation = {c.n: c for c in draft.citations}
+    rows: list[str] = []
+    cells: list[tuple[tuple[int, ...], ...]] = []
+    for i, sentence in enumerate(draft.sentences):
+        source = citation[sentence.citations[0]]
+        case = f"案例{chinese_numeral(source.case)}" if source.case else f"《{source.document}》"
+        rows.append(" · ".join(filter(None, [case, source.section])))
+        cells.append(((i,),))
+    return Table(("原文",), tuple(rows), tuple(cells))
 
 
 def _lead(citations: Sequence[Citation], title: str = "") -> str:

@@ -8,8 +8,11 @@ year, that takes the place of the old one; otherwise the old question is put in 
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from rag.questions import named_places, topic
+from rag.questions import mentioned_places, named_places, topic
+
+Form = Literal["", "detail", "table"]  # how an answer is wanted once more
 
 _OPENING = re.compile(
     r"^\s*(?:那么?|然后|还有|另外|此外|再(?!生)|具体|其中|其它|其他|同样|接着|继续|换成|改成|只看|只要|"
@@ -30,10 +33,19 @@ _STRIP = re.compile(
 _OTHER = re.compile(
     r"^(?:另外?一个|另外?的?|其他|其它|别的)(?:一个)?(?:的?(?:市|城市|地方|案例|省))?$"
 )
-_FORMAT = re.compile(
-    r"^(?:请|能不能|可以)?再?(?:说|讲|写|答)?[得的]?(?:详细|具体|细|完整|简单|简短|全面)"
-    r"(?:一?点|一?些|说说|讲讲|展开)?[说讲]?$|"
-    r"^展开(?:说说|讲讲|一下)?$|^(?:做成|列成|用)?表格?(?:列出|展示|形式)?$|^列表$"
+_FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
+    (
+        "detail",
+        re.compile(
+            r"^(?:请|能不能|可以)?再?(?:说|讲|写|答)?[得的]?(?:详细|具体|细|完整|全面)"
+            r"(?:一?点|一?些|说说|讲讲|展开)?[说讲]?$|^展开(?:说说|讲讲|一下)?$"
+        ),
+    ),
+    ("table", re.compile(r"^(?:请|能不能|可以)?(?:做成|列成|用)?表格?(?:列出|展示|形式)?$|^列表$")),
+    (
+        "",
+        re.compile(r"^(?:请|能不能|可以)?再?(?:说|讲|写|答)?[得的]?(?:简单|简短)(?:一?点|一?些)?$"),
+    ),
 )
 _YEAR = re.compile(r"(?:19|20)\d\d年?")
 _LONG_TOPIC = 18  # characters: a longer question stands for itself
@@ -45,14 +57,16 @@ _MIN_TOPIC = 5  # characters: a shorter question has no content of its own
 class Completed:
     """A self-contained question.
 
-    `follows` tells that the answer is likely to lie where the previous one lay; `excluded` are
-    places that the question turned away from (那另一个市呢?).
+    `context` is the question before it, completed, where this one goes on from that; `follows`
+    tells that it cannot be understood without. `excluded` are places that the question turned
+    away from (那另一个市呢?), `form` is how it wants to have the answer once more (再详细点).
     """
 
     text: str
     follows: bool = False
     excluded: tuple[str, ...] = ()
-    otherwise: str = ""  # the question with the one before it, in case it finds nothing alone
+    context: str = ""
+    form: Form = ""
 
 
 def complete(question: str, history: Sequence[str], places: Collection[str] = ()) -> Completed:
@@ -62,8 +76,17 @@ def complete(question: str, history: Sequence[str], places: Collection[str] = ()
     """
     completed = Completed(history[0]) if history else Completed(question)
     for following in [*history[1:], question] if history else []:
-        completed = _combine(completed.text, following, places)
+        # A question that may stand alone still needs what came before it to be a context.
+        before = completed.text
+        if completed.context and not completed.follows:
+            before = joined(completed.context, completed.text)
+        completed = _combine(before, following, places)
     return completed
+
+
+def joined(previous: str, question: str) -> str:
+    """Two questions as one."""
+    return f"{previous.rstrip('?？。!！ ')},{question}"
 
 
 def depends(question: str, places: Collection[str] = ()) -> bool:
@@ -83,24 +106,22 @@ def _combine(previous: str, question: str, places: Collection[str]) -> Completed
     own = topic(rest).replace(" ", "")
     if len(own) > _SHORT_TOPIC and _OPENING.search(question) and not _BACKWARD.search(rest):
         # 那么集中会审拦截了多少份? goes on, but says all that is needed.
-        bare = previous.rstrip("?？。!！ ")
-        return Completed(rest, otherwise=f"{bare},{question}")
+        return Completed(rest, context=previous)
     if not depends(question, places):
         short = len(topic(question).replace(" ", "")) <= _LONG_TOPIC
-        named = named_places(question, places)
-        bare = previous.rstrip("?？。!！ ")
-        return Completed(question, otherwise=f"{bare},{question}" if short and not named else "")
-    rest = _STRIP.sub("", question).strip()
-    rest = _STRIP.sub("", rest).strip()
-    bare = previous.rstrip("?？。!！ ")
-    if _FORMAT.match(rest):
-        return Completed(previous, follows=True)
+        elsewhere = set(mentioned_places(question, places)) - {*mentioned_places(previous, places)}
+        return Completed(question, context=previous if short and not elsewhere else "")
+    rest = _STRIP.sub("", _STRIP.sub("", question).strip()).strip()
+    for form, pattern in _FORMS:
+        if pattern.match(rest):
+            return Completed(previous, form=form)
     if _OTHER.match(rest):
         turned_from = named_places(previous, places)
+        bare = previous.rstrip("?？。!！ ")
         return Completed(_without(bare, turned_from), excluded=turned_from)
     if substituted := _substitute(previous, rest, places):
         return Completed(substituted)
-    return Completed(f"{bare},{question}", follows=True)
+    return Completed(joined(previous, question), follows=True, context=previous)
 
 
 def _substitute(previous: str, rest: str, places: Collection[str]) -> str:

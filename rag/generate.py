@@ -7,8 +7,9 @@ ModelError; the assistant then answers by extraction.
 
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MAX_CONTEXT = 16_384  # tokens; longer prompts only slow an office machine down
 SERVER_CHARACTERS = 6_000  # of a prompt for a server, whose tokenizer is not known
 RETRIES = 2
+POLL_S = 0.05  # how often a silent model's reader looks whether to stop
 
 Pieces = Generator[str, None, None]
 
@@ -94,52 +96,43 @@ class TransformersAnswerer:
         return len(self._tokenizer(self._prompt(chat), add_special_tokens=False)["input_ids"])
 
     def _pieces(self, chat: list[Message], cancel: Cancel | None) -> Pieces:
-        from transformers import TextIteratorStreamer
-
         prompt = self._prompt(chat)
         thinking = ThoughtFilter(inside=prompt.rstrip().endswith(ThoughtFilter.OPEN))
-        inputs = self._tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
-        inputs = inputs.to(self._model.device)
-        streamer = TextIteratorStreamer(self._tokenizer, skip_prompt=True, skip_special_tokens=True)
-        stop, failures = Event(), list[BaseException]()
 
-        def generate() -> None:
-            try:
-                self._generate(inputs, streamer, lambda: stop.is_set() or _cancelled(cancel))
-            except Exception as error:  # noqa: BLE001  it is raised again in the caller's thread
-                failures.append(error)
-            finally:
-                streamer.end()  # without it the reader of a dead thread waits for ever
+        def write(put: Callable[[str], None], stopped: Callable[[], bool]) -> None:
+            with self._one_at_a_time:
+                try:
+                    if not stopped():
+                        self._generate(prompt, put, stopped)
+                except Exception as error:
+                    raise ModelError(
+                        f"模型 {self.name} 生成时出错：{error}；请换用较小的模型或改用原文摘录。",
+                        f"{self.name} failed while writing: {error}; use a smaller model",
+                    ) from error
 
-        with self._one_at_a_time:
-            thread = Thread(target=generate, daemon=True)
-            thread.start()
-            try:
-                for piece in streamer:
-                    yield thinking.feed(piece)
-                yield thinking.flush()
-            finally:
-                # Also when the reader goes away: the next answer must not wait for this one.
-                stop.set()
-                thread.join()
-        if failures:
-            raise ModelError(
-                f"模型 {self.name} 生成时出错:{failures[0]};请换用较小的模型或改用原文摘录",
-                f"{self.name} failed while writing: {failures[0]}",
-            ) from failures[0]
+        for piece in _relayed(write, cancel):
+            yield thinking.feed(piece)
+        yield thinking.flush()
 
-    def _generate(self, inputs: Any, streamer: Any, stopped: Callable[[], bool]) -> None:  # noqa: ANN401
+    def _generate(
+        self, prompt: str, put: Callable[[str], None], stopped: Callable[[], bool]
+    ) -> None:
         import torch
-        from transformers import StoppingCriteria, StoppingCriteriaList
+        from transformers import StoppingCriteria, StoppingCriteriaList, TextStreamer
+
+        class Put(TextStreamer):  # type: ignore[misc]
+            def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+                put(text)
 
         class Stopped(StoppingCriteria):  # type: ignore[misc]
             def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ANN401
                 return torch.full((len(input_ids),), stopped(), device=input_ids.device)
 
+        inputs = self._tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
         with torch.inference_mode():
             self._model.generate(
-                **inputs,
-                streamer=streamer,
+                **inputs.to(self._model.device),
+                streamer=Put(self._tokenizer, skip_prompt=True, skip_special_tokens=True),
                 stopping_criteria=StoppingCriteriaList([Stopped()]),
                 max_new_tokens=self._max_tokens,
                 # Greedy: the same question gives the same answer, whatever the model's settings.
@@ -163,7 +156,7 @@ class OpenAIAnswerer:
     ) -> None:
         if not base_url or not model:
             raise ModelError(
-                "使用 openai 回答方式时须给出 --base-url 和 --generator",
+                "使用 openai 回答方式时须给出 --base-url 和 --generator。",
                 "the openai answerer needs --base-url and --generator",
             )
         self.name = f"openai:{model}"
@@ -175,10 +168,17 @@ class OpenAIAnswerer:
         return _stream(evidence, cancel, _characters, SERVER_CHARACTERS, self._pieces)
 
     def _pieces(self, chat: list[Message], cancel: Cancel | None) -> Pieces:
+        thinking = ThoughtFilter()
+        for piece in _relayed(lambda put, stopped: self._receive(chat, put, stopped), cancel):
+            yield thinking.feed(piece)
+        yield thinking.flush()
+
+    def _receive(
+        self, chat: list[Message], put: Callable[[str], None], stopped: Callable[[], bool]
+    ) -> None:
         from httpx import HTTPError
         from openai import OpenAIError
 
-        thinking = ThoughtFilter()
         try:
             with (
                 self._client() as client,
@@ -191,16 +191,16 @@ class OpenAIAnswerer:
                 ) as events,
             ):
                 for event in events:
-                    if _cancelled(cancel):
+                    if stopped():
                         return
                     if event.choices and (piece := event.choices[0].delta.content):
-                        yield thinking.feed(piece)
-            yield thinking.flush()
+                        put(piece)
         except (OpenAIError, HTTPError) as error:
             raise ModelError(
-                f"模型服务 {self._base_url} 无法使用({_reason(error)}),本次改用原文摘录;"
-                "请确认服务已启动、地址和模型名称正确",
-                f"model server {self._base_url} cannot be used: {error}",
+                f"模型服务 {self._base_url} 无法使用（{_reason(error)}），本次改用原文摘录；"
+                "请确认服务已启动、地址和模型名称正确。",
+                f"The model server {self._base_url} cannot be used ({error}); answered with "
+                "excerpts instead. Check that it runs, its address and the name of the model.",
             ) from error
 
     def _client(self) -> "OpenAI":
@@ -236,7 +236,7 @@ def _stream(
     text = "".join(written)
     if not text.strip() and not _cancelled(cancel):
         raise ModelError(
-            "模型没有写出任何内容,本次改用原文摘录",
+            "模型没有写出任何内容，本次改用原文摘录。",
             "the model wrote nothing; answering by extraction",
         )
     draft = read_draft(text, chunks)
@@ -247,6 +247,38 @@ def _stream(
         note=draft.note,
         confidence=evidence.confidence,
     )
+
+
+def _relayed(
+    produce: Callable[[Callable[[str], None], Callable[[], bool]], None], cancel: Cancel | None
+) -> Pieces:
+    """What `produce(put, stopped)` puts, from a thread of its own.
+
+    A model may be silent for long, reading the prompt: the reader looks at `cancel` meanwhile and
+    goes away at once; the thread ends at its next piece.
+    """
+    pieces, stop, failures = SimpleQueue[str | None](), Event(), list[Exception]()
+
+    def run() -> None:
+        try:
+            produce(pieces.put, stop.is_set)
+        except Exception as error:  # noqa: BLE001  it is raised again in the reader's thread
+            failures.append(error)
+        finally:
+            pieces.put(None)  # without it the reader of a dead thread waits for ever
+
+    Thread(target=run, daemon=True).start()
+    try:
+        while not _cancelled(cancel):
+            with suppress(Empty):
+                piece = pieces.get(timeout=POLL_S)
+                if piece is None:
+                    break
+                yield piece
+    finally:
+        stop.set()
+    if failures and not _cancelled(cancel):
+        raise failures[0]
 
 
 def _characters(chat: list[Message]) -> int:
@@ -274,8 +306,8 @@ def _load(model: str, device: str) -> tuple[Any, Any]:
     local = bool(model) and Path(model).is_dir()
     if not local and (model.count("/") != 1 or model.startswith((".", "~", "/"))):
         raise ModelError(
-            f"没有生成模型文件夹 {model or '(未指定)'},"
-            "请用 --generator 给出文件夹,或形如 Qwen/Qwen3-4B 的名称",
+            f"没有生成模型文件夹 {model or '（未指定）'}，"
+            "请用 --generator 给出文件夹，或形如 Qwen/Qwen3-4B 的名称。",
             f"no model folder {model!r}; give a folder or a name like Qwen/Qwen3-4B",
         )
     import torch
@@ -289,12 +321,12 @@ def _load(model: str, device: str) -> tuple[Any, Any]:
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise ModelError(
-            f"无法加载生成模型 {model}:请检查文件夹是否完整(须为 safetensors 格式的对话模型)",
+            f"无法加载生成模型 {model}：请检查文件夹是否完整（须为 safetensors 格式的对话模型）。",
             f"cannot load generator {model}: {error}",
         ) from error
     if not tokenizer.chat_template:
         raise ModelError(
-            f"{model} 不是对话模型(没有 chat template),请换用 Instruct 或 Chat 版本",
+            f"{model} 不是对话模型（没有 chat template），请换用 Instruct 或 Chat 版本。",
             f"{model} has no chat template; use an instruct or chat model",
         )
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")

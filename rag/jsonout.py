@@ -32,6 +32,7 @@ def hits_json(hits: Iterable[Hit]) -> list[dict[str, Any]]:
             "start": hit.chunk.start,
             "end": hit.chunk.end,
             "text": hit.chunk.text,
+            **({"page": hit.chunk.page} if hit.chunk.page else {}),
         }
         for hit in hits
     ]

@@ -159,13 +159,6 @@ def same_unit(a: str, b: str) -> bool:
     return bool({a, b} & _GENERAL) and {a, b} <= {*_GENERAL, *_CLASSIFIERS}
 
 
-def number_value(text: str) -> float | None:
-    """The value of a number alone (3.8万, 二十, 1,200); None if it is none."""
-    folded = text.translate(_FOLD).strip()
-    value = _value(folded) if re.fullmatch(_NUMBER, folded) else None
-    return None if value is None else float(value)
-
-
 def _close(a: Sequence[float], b: Sequence[float]) -> bool:
     return len(a) == len(b) and all(
         abs(x - y) <= 1e-9 * max(abs(x), 1) for x, y in zip(a, b, strict=True)

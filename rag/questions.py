@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from corpus.errors import QuestionError
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 MAX_QUESTION = 2_000  # characters
 
 Kind = Literal["fact", "how", "list", "compare", "across"]
-Wants = Literal["number", "date", "name", "reason", "definition", ""]
+Wants = Literal["number", "date", "contact", "person", "place", "name", "reason", "definition", ""]
 
 _ACROSS = re.compile(
     # 推广到哪些地方 asks for names; 哪些地方推广了 asks for cases.
     r"(?:哪(?:些|几个?|个)?|各个?|所有|全部|每个|多少个?|几个)(?:[^,。?]{1,6}的)?案例|"
+    r"案例(?:里|中)?[^,。?]{0,4}?(?:有|是|共)?(?:哪些|哪几|几个|多少)|"
     r"^(?:请问)?(?:.{0,6}有)?(?:哪(?:些|几个?|个)?|所有|全部|每个)"
     r"(?:城市|地方|地区|地市|市(?!场)|省份|个市)|"
     r"which (?:cases|cities|places)|all (?:the )?cases",
@@ -38,7 +39,8 @@ _COMPARE = re.compile(
 )
 _LIST = re.compile(
     r"哪些|哪几|哪[两二三四五六七八九十]|包括什么|包含什么|有什么(?:措施|做法|举措|办法|内容|功能|成效|新)|"
-    r"(?:什么|啥)(?:措施|做法|举措|办法)|具体(?:措施|做法|举措|内容)|列出|列举|一一|分别(?:是|有)|"
+    r"(?:什么|啥)(?:措施|做法|举措|办法)|具体(?:措施|做法|举措|内容)|列出|列举|一一|分别(?:是|有|指|为)|"
+    r"(?<![第\d])[两二三四五六七八九十\d](?:大块|大|个|项|条|种|件|类|步|块|重)[^,。?]{0,10}(?:什么|啥|哪|怎么讲)|"
     r"几(?:个|项|条|种|大|方面|点|类)(?:方面)?(?:措施|做法|举措|内容|创新|突破|机制)|"
     r"(?:措施|做法|举措|内容|亮点|经验|成效|要点)(?:有|是)?(?:哪|什么|啥|\?|$)|"
     r"(?:which|what) (?:\w+ )?(?:measures|steps)|\blist\b",
@@ -47,15 +49,40 @@ _LIST = re.compile(
 _HOW = re.compile(
     r"如何|怎么|怎样|怎麼|咋|靠什么|通过什么|凭什么|\bhow (?!many|much|long|often|fast)", re.I
 )
+_QUANTITY = (
+    r"(?:率|[数总产销]量|[金总余差名]额|人数|总数|件数|成本|价格|幅度|"
+    r"收入|营收|产值|票房|规模|面积|GDP)"
+)
 _NUMBER = re.compile(
-    r"多少|几(?!乎|年来)|多大|多高|多长|多久|多快|占比|比例|百分之|(?:率|量|额|数|成本|价格|幅度)(?:是|有|为|达)|"
+    r"多少|(?<![好十])几(?!乎|年来)|多大|多高|多长|多久|多快|占比|比例|百分之|(?:率|量|额|数|成本|价格|幅度)(?:是|有|为|达)|"
+    # 上海2021年的GDP: a quantity that the question ends with is asked for.
+    rf"{_QUANTITY}[?]?$|"
     r"how (?:many|much|long|often|fast)|what (?:percentage|share|rate)",
     re.IGNORECASE,
 )
-_DATE = re.compile(r"何时|什么时候|啥时候|哪一?年|哪一?天|几月|几号|哪个月|什么时间|\bwhen\b", re.I)
+_DATE = re.compile(
+    r"何时|什么时候|啥时候|哪一?年|哪一?天|几月|几号|哪个月|什么时间|"
+    # 办理时间 is how long it takes.
+    r"(?<!办理)(?<!审批)(?<!处理)(?<!等待)(?<!多长)(?<!所需)(?:时间|日期|年份)(?:是|为)?[?]?$|\bwhen\b",
+    re.IGNORECASE,
+)
+_PERSON = re.compile(
+    r"谁(?!的)|哪位|哪个人|什么人|\bwho\b|"
+    r"(?:[院局市处科庭行校会组省县区]长|主任|书记|负责人|联系人|董事长|创始人)[^,。?]{0,4}"
+    r"(?:叫什么|叫啥|姓什么|名字)",
+    re.IGNORECASE,
+)
+_CONTACT = re.compile(
+    r"(?:电话|号码|热线|网址|邮箱|邮编|联系方式|地址|官网)(?:号码?)?(?:是|为|有)?(?:多少|几|什么|哪|啥|[?]?$)|"
+    r"(?:打|拨)(?:哪个|什么|啥|几号)"
+)
+_WHERE = re.compile(
+    r"哪里|哪儿|在哪(?![个些家位一])|何处|何地|什么地方|哪个地方|(?:地点|地址)(?:是|在|为)?[?]?$|\bwhere\b",
+    re.IGNORECASE,
+)
 _NAME = re.compile(
-    r"谁|哪个|哪家|哪位|哪一(?!年|天)|叫什么|叫啥|什么名|名称|全称|哪里|哪儿|在哪|什么(?:平台|系统|机制|模式|机构|公司)|"
-    r"\bwho\b|\bwhich\b|\bwhere\b|what is the name",
+    r"谁|哪个|哪家|哪一(?!年|天)|叫什么|叫啥|什么名|名称|全称|什么(?:平台|系统|机制|模式|机构|公司)|"
+    r"\bwhich\b|what is the name",
     re.IGNORECASE,
 )
 _REASON = re.compile(r"为什么|为何|为啥|什么原因|目的|\bwhy\b", re.I)
@@ -65,7 +92,7 @@ _DEFINITION = re.compile(
 )
 _GENERAL = re.compile(
     r"讲|说|介绍|谈|写|案例|内容|情况|改革|做法|措施|举措|经验|亮点|主要|工作|概况|概括|总结|做|采取|成效|"
-    r"在|方面|那个|这个|一下|推出|推进|开展|进行|各|取得|实施|出台|有关|关于|省|市"
+    r"在|方面|大块|块|列出?|那个|这个|一下|推出|推进|开展|进行|各|取得|实施|出台|有关|关于|省|市"
 )
 _CASE_REFERENCE = re.compile(
     r"案例\s*([一二三四五六七八九十]+|\d{1,2})|第([一二三四五六七八九十]+|\d{1,2})个案例"
@@ -125,14 +152,27 @@ def clean_question(question: str) -> str:
     kept = " ".join(kept.split())
     if not any(c.isalnum() for c in kept):
         raise QuestionError(
-            "问题里没有文字,请输入要问的内容", "the question has no words; please type a question"
+            "问题里没有文字，请输入要问的内容。",
+            "the question has no words; please type a question",
         )
     if len(kept) > MAX_QUESTION:
         raise QuestionError(
-            f"问题有 {len(kept)} 个字,超过 {MAX_QUESTION} 字,请缩短后再问",
+            f"问题有 {len(kept)} 个字，超过 {MAX_QUESTION} 字，请缩短后再问。",
             f"the question has {len(kept)} characters; the limit is {MAX_QUESTION}",
         )
+    letters = [char for char in kept if char.isalpha()]
+    if 2 * sum(_foreign(char) for char in letters) > len(letters):
+        raise QuestionError(
+            "只能回答用中文或英文提出的问题，请换成中文再问。",
+            "only questions in Chinese or English can be answered; please ask in one of them",
+        )
     return kept
+
+
+def _foreign(char: str) -> bool:
+    """Whether a letter belongs neither to Chinese nor to the Latin alphabet."""
+    name = unicodedata.name(char, "")
+    return not name.startswith(("CJK", "LATIN", "FULLWIDTH LATIN"))
 
 
 def read_intent(question: str, places: Collection[str] = ()) -> Intent:
@@ -142,7 +182,10 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
     patterns: tuple[tuple[Wants, re.Pattern[str]], ...] = (
         ("date", _DATE),
         ("reason", _REASON),
+        ("contact", _CONTACT),
         ("number", _NUMBER),
+        ("person", _PERSON),
+        ("place", _WHERE),
         ("name", _NAME),
     )
     for name, pattern in patterns:
@@ -271,6 +314,15 @@ def focus(question: str) -> str:
 def _is_noun(tagged: tuple[str, str]) -> bool:
     word, tag = tagged
     return len(word) > 1 and tag[0] in "nvl" and tag not in ("ns", "nr", "ul", "uj")
+
+
+@lru_cache(maxsize=2_048)  # passages come up again and again
+def names_in(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The names of persons and of places in a text, as the dictionary tags them."""
+    tagged = [(str(word), str(tag)) for word, tag in _tagger().tag(text) if len(word) > 1]
+    persons = frozenset(word for word, tag in tagged if tag.startswith("nr"))
+    places = frozenset(word for word, tag in tagged if tag in ("ns", "nt"))
+    return persons, places
 
 
 @cache

@@ -2,26 +2,56 @@
 
 Every heading above the best hits is a choice: a subsection or section with its items, a case with
 its sections. A choice is judged by its titles, by how many of its entries were found and how well,
-and by a count that the question names (哪五项).
+and by a count that the question names (哪五项). Whether the items answer better than the best
+sentence does is judged by a second model. Both are fitted by `python -m eval.fit`.
 """
 
+import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 
 from corpus.outline import chinese_number
 from corpus.sentences import sentence_spans, strip_span
 from corpus.types import Chunk, Document, Node
-from rag.match import term_and_word_sets
-from rag.select import Asked
+from rag.match import Array, term_and_word_sets
+from rag.questions import Intent
+from rag.select import Asked, Candidate
 from rag.types import Hit
+
+FEATURES = (
+    "cosine",  # of question and titles
+    "covers",  # weighted share of the question's terms in the titles
+    "best",  # score of the best hit inside
+    "mean",  # mean score of as many hits as there are entries
+    "count",  # 1: the question names the number of entries, -1: another number
+    "case",  # 1: a whole case with its sections
+    "no_gain",  # 1: the heading covers no more of the question than the one above it
+    "soft",  # share of the question's words with a near word in the titles
+    "entries",  # log of their number
+)
+PRIOR = np.array([0.5, 0.6, 0.4, 0.5, 0.5, -0.1, -0.1, 0.0, 0.0])
+WHOLE_FEATURES = (
+    *FEATURES,
+    "own",  # of the best sentence, see `rag.select.FEATURES`
+    "sentence_soft",
+    "sentence_cosine",
+    "enumerates",  # 1: the best sentence itself lists names
+    "measures",  # 1: measures are asked for, which sections hold, rather than names
+    "how",
+    "inside",  # 1: the best sentence lies in the section
+    "names_count",  # 1: the question names a number of things
+)
 
 _NO_GAIN = 0.03  # a heading that covers no more of the question than the one above it
 N_HITS = 12  # hits whose sections are looked at
 _COUNT = re.compile(
-    r"([两二三四五六七八九十]|\d{1,2})\s*(?:个|项|条|种|大|方面|点|类|举措|措施|做法|创新)"
+    r"([两二三四五六七八九十]|\d{1,2})\s*(?:大块|大|个|项|条|种|件|块|步|类|方面|点|重|举措|措施|做法|创新|突破)"
 )
 
 
@@ -37,23 +67,21 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading with its entries, and how well it fits the question (about 0 to 1)."""
+    """A heading with its entries, and how well it fits the question."""
 
     title: str
     entries: tuple[Entry, ...]
-    score: float
-    covers: float  # weighted share of the question's terms in the titles
-    is_case: bool  # a whole case with its sections
-    features: tuple[float, ...] = ()
+    features: tuple[float, ...] = ()  # in the order of FEATURES
+    score: float = 0.0
 
 
-def choose_section(
+def rank_sections(
     asked: Asked,
     hits: Sequence[Hit],
     open_document: Callable[[int], tuple[Document, Sequence[Chunk]]],
-) -> Section | None:
-    """The best section for the question; None if no hit lies under a heading with entries."""
-    query = asked.encoder.encode_query([asked.question])[0]
+) -> list[Section]:
+    """The sections above the hits that have entries, best first."""
+    query = asked.vector()
     scores = {hit.chunk.id: hit.score for hit in hits}
     count = _COUNT.search(asked.question)
     wanted = chinese_number(count[1]) if count else 0
@@ -75,24 +103,66 @@ def choose_section(
             above = _titles(document, document.outline[node.parent or 0])
             gain = covers - asked.matcher.coverage(term_and_word_sets(above)[0])
             inside = [scores.get(c.id, 0.0) for c in chunks if node.start <= c.start < node.end]
+            named = 0.0 if not wanted else 1.0 if wanted == len(entries) else -1.0
+            words = term_and_word_sets(titles)[1]
             features = (
                 float(asked.encoder.encode_document([titles])[0] @ query),
                 covers,
                 max(inside, default=0.0),
                 float(np.mean(sorted(inside, reverse=True)[: len(entries)] or [0.0])),
-                float(wanted == len(entries)),
+                named,
                 float(node.kind == "case"),
                 float(gain < _NO_GAIN),
+                float(asked.matcher.soft_coverage(asked.matcher.nearness([words]))[0]),
+                math.log(len(entries)),
             )
-            score = float(np.dot(features, WEIGHTS))
-            found.append(
-                Section(node.title, entries, score, features[1], node.kind == "case", features)
-            )
-    return max(found, key=lambda section: section.score, default=None)
+            score = float(np.dot(features, fitted_weights()[0]))
+            found.append(Section(node.title, entries, features, score))
+    return sorted(found, key=lambda section: -section.score)
 
 
-#                  cos  cover max mean count case no gain
-WEIGHTS = np.array([0.5, 0.6, 0.4, 0.5, 0.5, -0.1, -0.1])
+def whole_features(section: Section, best: Candidate, intent: Intent) -> list[float]:
+    """What tells whether the items answer better than a sentence, in order of WHOLE_FEATURES."""
+    chunk = best.hit.chunk
+    inside = any(
+        entry.chunk.document_id == chunk.document_id and entry.chunk.id == chunk.id
+        for entry in section.entries
+    )
+    return [
+        *section.features,
+        best.feature("own"),
+        best.feature("soft"),
+        best.feature("cosine"),
+        float(enumerates(best.text)),
+        float(intent.measures),
+        float(intent.kind == "how"),
+        float(inside),
+        float(section.features[FEATURES.index("count")] != 0),
+    ]
+
+
+def prefers_whole(section: Section, best: Candidate, intent: Intent) -> bool:
+    """Whether the items of a section answer better than the best sentence does."""
+    _, weights, bias = fitted_weights()
+    return float(np.dot(whole_features(section, best, intent), weights)) + bias > 0
+
+
+def enumerates(text: str) -> bool:
+    """Whether a sentence lists names: three parts between 、 or two titles."""
+    return text.count("、") >= 2 or text.count("《") >= 2
+
+
+@cache
+def fitted_weights() -> tuple[Array, Array, float]:
+    """Of the choice among sections, and of the choice between a section and a sentence."""
+    fitted = json.loads((files("rag") / "weights.json").read_text("utf-8"))
+    choice = fitted.get("section", {})
+    whole = fitted.get("whole", {})
+    return (
+        np.array([choice.get(name, w) for name, w in zip(FEATURES, PRIOR, strict=True)]),
+        np.array([whole.get(name, 0.0) for name in WHOLE_FEATURES]),
+        float(whole.get("bias", -1.0)),
+    )
 
 
 def list_cases(
@@ -116,7 +186,7 @@ def list_cases(
             entries.append(Entry(chunk, at, end, document.text[at:end]))
     if not entries:
         return None
-    return Section("", tuple(entries), 1.0, 1.0, True)
+    return Section("", tuple(entries))
 
 
 def _titles(document: Document, node: Node) -> str:

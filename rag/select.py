@@ -19,9 +19,11 @@ import numpy.typing as npt
 
 from corpus.sentences import sentence_spans
 from embeddings.encoder import Encoder
+from rag.followup import joined
 from rag.instructions import orders
-from rag.match import Matcher, term_and_word_sets
-from rag.questions import Intent
+from rag.match import CONTEXT_SHARE, Matcher, term_and_word_sets
+from rag.questions import Intent, names_in
+from rag.reader import Reader
 from rag.types import Hit
 
 MAX_CANDIDATES = 400  # sentences that are looked at
@@ -43,14 +45,15 @@ FEATURES = (
     "length",  # log of its length
     "soft",  # share of the question's words that have a near word in the sentence
     "soft_context",  # the same in sentence, chunk and titles
-    "place",  # -1: the question names a place of which the case does not speak
+    "place",  # -1: the question names a place or year of which the case does not speak
     "missing",  # weight of the one word of the question that is farthest from chunk and titles
     "focus",  # how near the noun asked about is to a word of the sentence or its section
     "year",  # -1: the chunk speaks of other years than the question
+    "reader",  # what `rag.reader` says of the sentence
 )
 # What the fitted weights of `rag/weights.json` are pulled to.
 PRIOR = np.array(
-    [1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.45, 0.02, 0.6, 0.4, 0.3, -0.1, 0.5, 0.3]
+    [1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.45, 0.02, 0.6, 0.4, 0.3, -0.1, 0.5, 0.3, 0.5]
 )
 
 
@@ -90,7 +93,21 @@ class Asked:
     question: str
     encoder: Encoder
     matcher: Matcher
+    reader: Reader
     scope: Scope
+    context: str = ""  # the question before it, which it goes on from
+
+    @property
+    def whole(self) -> str:
+        """The question with what it goes on from."""
+        return joined(self.context, self.question) if self.context else self.question
+
+    def vector(self) -> npt.NDArray[np.float32]:
+        """The question in the embedding space, with something of what it goes on from."""
+        texts = [self.question, self.context] if self.context else [self.question]
+        rows = self.encoder.encode_query(texts)
+        mixed = rows[0] + CONTEXT_SHARE * rows[1:].sum(axis=0)
+        return np.asarray(mixed / max(float(np.linalg.norm(mixed)), 1e-12), np.float32)
 
 
 def candidates(asked: Asked, hits: Sequence[Hit]) -> list[Candidate]:
@@ -143,7 +160,7 @@ _Found = tuple[Hit, int, int, str]
 
 def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
     """`(n_sentences, n_features)`, columns in the order of FEATURES."""
-    query = asked.encoder.encode_query([asked.question])[0]
+    query = asked.vector()
     alone = asked.encoder.encode_document([text for *_, text in found]) @ query
     headed = [f"{hit.chunk.heading} {text}" for hit, _, _, text in found]
     context = asked.encoder.encode_document(headed) @ query
@@ -158,6 +175,7 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
     covered = [asked.matcher.coverage(terms) for terms, _ in wholes]
     places = [_place_fits(asked, hit) for hit in hits]
     sections = [term_and_word_sets(h.chunk.section)[1] for h in hits]
+    read = asked.reader.read(asked.whole, [text for *_, text in found])
     rows = []
     for i, (hit, start, _, text) in enumerate(found):
         wanted, unit = answer_kind(asked.intent, asked.question, text)
@@ -182,6 +200,7 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
                 missing[chunk],
                 asked.matcher.word_nearness(asked.intent.focus, own[i][1] | sections[chunk]),
                 _year_fits(asked.intent, hit),
+                read[i],
             ]
         )
     return np.array(rows, float)
@@ -192,11 +211,13 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
 _ASKED_UNIT = re.compile(r"(?:多少|几)(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{1,3})")
 # What the number must measure; a count may be put in any measure word (11个 for 多少家).
 _UNIT_CLASSES: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
+    ("clock", re.compile(r"几点|几时"), re.compile(r"[点时]")),
     ("price", re.compile(r"价格|售价|房价|租金"), re.compile(r"元|[成折]|[%％]")),
     (
         "money",
         re.compile(
-            r"多少(?:亿|万)*(?:钱|元|费用|成本|资金|预算|金额|投资|税)|金额|费用|预算|产值|收费|赔偿"
+            r"多少(?:亿|万)*(?:钱|元|费用|成本|资金|预算|金额|投资|税)|投资(?=[^,。?]{0,6}多少)|金额|费用|预算|产值|收费|赔偿|"
+            r"营收|收入|票房|利润|GDP|生产总值|标的额|贷款额"
         ),
         re.compile(r"元"),
     ),
@@ -218,22 +239,34 @@ _UNIT_CLASSES: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
     ("area", re.compile(r"面积|多大"), re.compile(r"㎡|平方|亩|公顷")),
 )
 _NUMBER = re.compile(
-    r"[0-9０-９][0-9０-９.,]*|[一二两三四五六七八九十百千]+(?=[个项条件家年月日天次名人倍成大类种])"
+    r"[0-9０-９][0-9０-９.,]*|[一二两三四五六七八九十百千]+"
+    r"(?=[个项条件家年月日天次名人倍成大类种]|点[半钟整至到])"
 )
 _SUFFIX = re.compile(
-    r"(?:[—~～-][0-9.]+)?(?:万|亿|千|百)*[多余]?(?:个?工作日|个?百分点|个?月|分钟|小时|美元|港元|"
-    r"[%％‰元个项条件家年月日天次名人倍成笔户份宗篇站台款张场所位期批步层㎡批部种类])*"
+    r"(?:[—~～-][0-9.]+)?(?:万|亿|千|百)*[多余]?(?:点[半钟整]?|个?工作日|个?百分点|个?月|分钟|小时|美元|港元|"
+    r"[%％‰元个项条件家年月日天次名人倍笔户份宗篇站台款张场所位期批步层㎡部种类]|"
+    r"(?<=\d)成|(?<=[一二两三四五六七八九])成(?![员立果为长绩]))*"
 )
 _DATE = re.compile(
-    r"(?:19|20)\d\d\s*年(?:\s*\d{1,2}\s*月(?:\s*\d{1,2}\s*日)?)?|\d{1,2}\s*月\s*\d{1,2}\s*日"
+    r"(?:19|20)\d\d\s*年(?:\s*\d{1,2}\s*月(?:\s*\d{1,2}\s*日)?)?|"
+    r"(?<!\d)\d{1,2}\s*月(?:\s*\d{1,2}\s*日|[初中底末份])|(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}"
 )
 _GIVES_REASON = re.compile(
     r"为(?:了|破解|解决|适应|贯彻|落实|进一步|深入|推动|加快|满足|避免)|针对|由于|因此|因为|旨在|着力解决|短板"
 )
+_CONTACT = re.compile(r"\d{5,}|\d-\d{4,}|www\.|https?:|@|[路街道]\d+号")
 _NAME = re.compile(
     r"《[^》]{2,60}》|“[^”]{2,30}”|[\u4e00-\u9fffA-Za-z()（）]{2,20}"
     r"(?:平台|系统|中心|公司|机制|委员会|法院|仲裁院|局|署|集团|协会|分署)"
 )
+
+# What a sentence holds that gives what is wanted, and what it is worth where it holds none.
+_HELD = {
+    "date": (_DATE, -1.0),
+    "contact": (_CONTACT, -1.0),
+    "name": (_NAME, 0.0),
+    "reason": (_GIVES_REASON, 0.0),
+}
 
 
 def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]:
@@ -247,12 +280,16 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
                 return 1.0, 1.0 if any(measured.search(number) for number in numbers) else -1.0
         unit = _asked_unit(question)
         return 1.0, float(bool(unit) and any(unit in number for number in numbers))
-    if intent.wants == "date":
-        return (1.0, 0.0) if _DATE.search(text) else (-1.0, 0.0)
-    if intent.wants == "name":
-        return (1.0, 0.0) if _NAME.search(text) else (0.0, 0.0)
-    if intent.wants == "reason":
-        return (1.0, 0.0) if _GIVES_REASON.search(text) else (0.0, 0.0)
+    if intent.wants in ("person", "place"):
+        which = 0 if intent.wants == "person" else 1
+        # What the question names itself is no answer.
+        if names_in(text)[which] - names_in(question)[which]:
+            return 1.0, 0.0
+        # An office may be meant by 谁 and a counter by 哪里.
+        return (0.0, 0.0) if _NAME.search(text) else (-1.0, 0.0)
+    if intent.wants in _HELD:
+        pattern, otherwise = _HELD[intent.wants]
+        return (1.0, 0.0) if pattern.search(text) else (otherwise, 0.0)
     return 0.0, 0.0
 
 
@@ -288,16 +325,23 @@ def marks(intent: Intent, question: str, text: str) -> tuple[tuple[int, int], ..
     if intent.wants == "number":
         spans = number_spans(text)
         return tuple([s for s in spans if _fits_unit(question, text[s[0] : s[1]])] or spans)
-    pattern = {"date": _DATE, "name": _NAME}.get(intent.wants)
+    pattern = {"date": _DATE, "name": _NAME, "person": _NAME}.get(intent.wants)
     return tuple(m.span() for m in pattern.finditer(text)) if pattern else ()
 
 
 def _place_fits(asked: Asked, hit: Hit) -> float:
     text = asked.scope(hit)
-    absent = [name for name in asked.intent.mentions if name not in text]
+    named = (*asked.intent.mentions, *asked.intent.years)
+    absent = [name for name in named if name not in text]
     if asked.intent.kind in ("compare", "across"):  # each case answers for one of the places
-        return -1.0 if absent and len(absent) == len(asked.intent.mentions) else 0.0
-    return -1.0 if absent else 0.0
+        return -1.0 if absent and len(absent) == len(named) else 0.0
+    if absent:
+        return -1.0
+    # A figure of another city: 深圳呢? must not be answered from 广州 because both come up there.
+    here = f"{hit.chunk.heading} {hit.chunk.text}"
+    cities = [place for place in asked.intent.places if place.endswith("市")]
+    other = hit.chunk.place.endswith("市") and hit.chunk.place not in cities
+    return -0.5 if cities and other and not any(city[:-1] in here for city in cities) else 0.0
 
 
 def _year_fits(intent: Intent, hit: Hit) -> float:

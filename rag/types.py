@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 from corpus.types import Chunk
 
 Mode = Literal["hybrid", "dense", "lexical"]
+NOT_FOUND = "材料中没有找到能回答这个问题的内容。"
+UNSUPPORTED = "（存疑，未通过核验）"  # after a sentence wherever it is shown as plain text
 Marks = tuple[tuple[int, int], ...]  # stretches of a text, start and end
 StageName = Literal["complete", "retrieve", "rank", "generate", "verify"]
 
@@ -137,6 +139,7 @@ class Answer:
     stages: tuple[Stage, ...] = ()
     confidence: float = 1.0  # 0 to 1: how surely the documents answer the question
     notice: str = ""  # about the answering itself: a generator that is down, say
+    notice_en: str = ""  # the same in English
 
 
 @dataclass(frozen=True, slots=True)

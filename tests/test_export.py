@@ -8,8 +8,8 @@ import pytest
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
 
-from rag.export import BODY_FONT, LABEL, TITLE_FONT, UNSUPPORTED, place, to_docx, to_markdown
-from rag.types import Answer, Citation, Sentence, Support, Table
+from rag.export import BODY_FONT, LABEL, TITLE_FONT, place, to_docx, to_markdown
+from rag.types import UNSUPPORTED, Answer, Citation, Sentence, Support, Table
 
 QUOTE = "深圳市印发《指南》,提出12项举措。"
 
@@ -114,3 +114,42 @@ def test_any_text_makes_a_file_that_opens(text):
     kept = re.sub("[\x00-\x1f\ud800-\udfff]", "", text)
     assert any(kept in p.text for p in read(made).paragraphs)
     to_markdown(answer(Sentence(text, (1,)))).encode("utf-8")
+
+
+def conversation():
+    refused = answer(question="再问?", completed_question="", refused=True, answer="没有。")
+    return answer(), refused, answer(Sentence("又一句。", (1,)), citations=(citation(1),))
+
+
+def test_a_conversation_numbers_its_sources_through_and_puts_them_at_the_end():
+    text = to_markdown(*conversation(), title="一次对话")
+    assert text.startswith("# 一次对话\n")
+    assert re.findall("^## (.*)", text, re.MULTILINE) == [
+        "深圳提出几项举措?", "再问?", "深圳提出几项举措?", "资料来源",
+    ]  # fmt: skip
+    assert "又一句。[3]" in text
+    # What a refused question cites is no source.
+    assert re.findall(r"^\[(\d)\] ", text, re.MULTILINE) == ["1", "2", "3"]
+
+
+def test_a_conversation_in_word_has_numbered_questions():
+    words = [p.text for p in read(to_docx(*conversation(), title="一次对话")).paragraphs]
+    assert words[0] == "一次对话"
+    assert [w for w in words if re.match("[一二三]、", w)] == [
+        "一、深圳提出几项举措?", "二、再问?", "三、深圳提出几项举措?",
+    ]  # fmt: skip
+    assert "又一句。[3]" in words
+
+
+def test_the_names_of_the_rows_are_narrow_and_the_headings_come_again():
+    table = Table(("深圳", "广州"), ("内容",), (((0,), (1,)),))
+    made = read(to_docx(answer(table=table))).tables[0]
+    widths = [column.width for column in made.columns]
+    assert widths[0] < widths[1] == widths[2]
+    assert sum(widths) == pytest.approx(Mm(156), abs=Mm(1))
+    assert made.rows[0]._tr.trPr.find(qn("w:tblHeader")) is not None
+
+
+def test_an_english_question_is_the_title_and_not_its_keywords():
+    asked = answer(question="How many bodies are there?", completed_question="机构 bodies")
+    assert to_markdown(asked).startswith("# How many bodies are there?\n")

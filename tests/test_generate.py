@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -158,7 +159,10 @@ def test_a_reader_that_goes_away_frees_the_model(random_model):
     stream = answerer.stream(evidence(chunk(1, PASSAGE)))
     next(stream)
     stream.close()
-    assert threading.active_count() == before
+    waited = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < waited:
+        time.sleep(0.02)
+    assert threading.active_count() <= before  # of which some may be other tests'
     short = TransformersAnswerer(str(random_model), max_tokens=5)
     assert written(short)[1]
 
@@ -220,6 +224,7 @@ def test_a_template_that_opens_a_thought_hides_it(taught_model, tmp_path):
 
 
 class Server(BaseHTTPRequestHandler):
+    silent_s = 0.0
     pieces = ("<thi", "nk>想", "</think>深圳市印发指南,", "提出12项举措", "[1]。")
     status = 200
     breaks_off = False
@@ -237,6 +242,7 @@ class Server(BaseHTTPRequestHandler):
         self.end_headers()
         if self.status != 200:
             return
+        time.sleep(self.silent_s)
         for piece in self.pieces:
             event = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m",
                      "choices": [{"index": 0, "delta": {"content": piece}}]}  # fmt: skip
@@ -293,6 +299,17 @@ def test_cancelling_leaves_the_server(server):
     cancel.set()
     *deltas, last = list(stream)
     assert isinstance(last, Draft) and not deltas
+
+
+def test_a_silent_server_can_be_left_at_once(server):
+    server.silent_s = 5.0
+    cancel = threading.Event()
+    threading.Timer(0.3, cancel.set).start()
+    started = time.monotonic()
+    answerer = OpenAIAnswerer(server.url, "m")
+    (last,) = answerer.stream(evidence(chunk(1, PASSAGE)), cancel)
+    assert isinstance(last, Draft) and last.refused
+    assert time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize("status", [401, 404, 500])
@@ -357,7 +374,7 @@ COUNT = "广州税费争议调解机构有几个，配备多少名调解员？"
 
 def test_an_altered_number_is_marked_in_the_answer(server, home):
     extracted = asked(home, "http://127.0.0.1:9/v1", COUNT)
-    true = extracted.sentences[0].text
+    true = extracted.sentences[-1].text  # the number alone comes first
     digits = [c for c in true if c.isdigit() and c != "9"]
     server.pieces = (true, "[1]", true.replace(digits[0], "9"), "[1][99]", "今天天气晴朗。")
     answer = asked(home, server.url, COUNT)

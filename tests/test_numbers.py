@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.numbers import number_value, quantities, same, stated
+from rag.numbers import quantities, same, stated
 
 
 def only(text: str):
@@ -91,8 +91,6 @@ def test_a_bound_of_a_range_is_stated_by_the_range():
 
 
 def test_scientific_and_hostile_digits_do_not_break():
-    assert number_value("") is None
-    assert number_value("二三十") is None
     assert quantities("9" * 400 + "个")[0].unit == "个"
     assert quantities("1.2.3.4 ５，６，７")
 
@@ -110,7 +108,6 @@ def chinese(n: int) -> str:
 
 @given(st.integers(1, 9999))
 def test_chinese_numerals_have_the_value_of_the_digits(n):
-    assert number_value(chinese(n)) == n
     assert same(only(chinese(n) + "件"), only(f"{n}件"))
 
 
