@@ -98,7 +98,7 @@ def read_rows(file: Path) -> Iterator[dict[str, Any]]:
                     yield json.loads(line)
     except (OSError, ValueError, lzma.LZMAError) as error:
         raise CorpusError(
-            f"无法读取 {file} 第 {number} 行:{error},请给出 JSON Lines 文件(可用 .xz 压缩)",
+            f"无法读取 {file} 第 {number} 行：{error}，请给出 JSON Lines 文件（可用 .xz 压缩）。",
             f"cannot read {file}, line {number}: {error}",
         ) from error
 
@@ -122,7 +122,7 @@ def read_benchmark(passages: Path, queries: Path, limit: int = 0) -> Benchmark:
         relevant = row.get("relevant")
         if not isinstance(relevant, list) or not relevant:
             raise CorpusError(
-                f"{queries} 的 {row.get('id')} 缺少 relevant(相关段落编号的数组)",
+                f"{queries} 的 {row.get('id')} 缺少 relevant(相关段落编号的数组)。",
                 f"{queries}: {row.get('id')} lacks relevant, an array of passage ids",
             )
         query = Query(
@@ -131,14 +131,14 @@ def read_benchmark(passages: Path, queries: Path, limit: int = 0) -> Benchmark:
         asked.setdefault(query.id, query)
     if not named or not asked:
         empty = queries if named else passages
-        raise CorpusError(f"{empty} 中没有内容,请检查文件", f"{empty} holds nothing")
+        raise CorpusError(f"{empty} 中没有内容，请检查文件。", f"{empty} holds nothing")
     kept = tuple(asked.values())
     return Benchmark(tuple(named.values()), kept[:limit] if limit else kept)
 
 
 def _field(file: Path, row: dict[str, Any], key: str) -> str:
     if not isinstance(row, dict) or row.get(key) is None:
-        raise CorpusError(f"{file} 有一行缺少字段 {key}", f"{file}: a row lacks the field {key}")
+        raise CorpusError(f"{file} 有一行缺少字段 {key}。", f"{file}: a row lacks the field {key}")
     return str(row[key])
 
 
@@ -161,18 +161,6 @@ def filled_library(
     library.add_texts(rows, progress)
     with Assistant(library, ExtractiveAnswerer(config.answers), config) as assistant:
         yield assistant
-
-
-def run_benchmark(
-    benchmark: Benchmark,
-    *,
-    mode: Mode = "hybrid",
-    model: str = "",
-    progress: Progress | None = None,
-) -> BenchmarkResult:
-    """Index the passages in a temporary home, ask all queries, score."""
-    (result,) = run_modes(benchmark, (mode,), model=model, progress=progress)
-    return result
 
 
 def run_modes(

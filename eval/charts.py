@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from eval.calibrate import Calibration
 from eval.ranking import Interval
+from eval.words import Lang, say
 
 _ROW = 30  # height of one bar with its gap, px
 _LEFT, _WIDTH = 176, 420  # where bars begin, and the length of a whole one
@@ -33,19 +34,22 @@ def bars(values: Sequence[tuple[str, Interval]]) -> str:
     return _svg(720, _ROW * len(values) + 8, described, "".join(rows))
 
 
-def refusal_chart(calibration: Calibration, threshold: float | None = None) -> str:
+def refusal_chart(
+    calibration: Calibration, threshold: float | None = None, lang: Lang = "zh"
+) -> str:
     """Both refusal rates and the precision of refusing over the threshold of the confidence.
 
     `threshold` is the one in use, if it is known; it is drawn beside the one that fits best.
     """
     lines = []
+    points = calibration.points
     series = (
-        ("good", "材料没有的问题被拒答", [(p.threshold, p.recall) for p in calibration.points]),
-        ("bad", "材料有的问题被误拒", [(p.threshold, p.false) for p in calibration.points]),
-        ("third", "拒答的准确率", [(p.threshold, p.precision) for p in calibration.points]),
+        ("good", say("curve_due", lang), [(p.threshold, p.recall) for p in points]),
+        ("bad", say("curve_undue", lang), [(p.threshold, p.false) for p in points]),
+        ("third", say("refusal_precision", lang), [(p.threshold, p.precision) for p in points]),
     )
-    for i, (name, label, points) in enumerate(series):
-        known = [(t, value) for t, value in points if not math.isnan(value)]
+    for i, (name, label, line) in enumerate(series):
+        known = [(t, value) for t, value in line if not math.isnan(value)]
         if known:
             path = " ".join(f"{_x(t):.1f},{_y(value):.1f}" for t, value in known)
             at = 46 + 200 * i
@@ -54,9 +58,9 @@ def refusal_chart(calibration: Calibration, threshold: float | None = None) -> s
                 f'<path class="line {name}" d="M{at} 12h22"/>'
                 f'<text x="{at + 28}" y="16">{label}</text>'
             )
-    marks = [(calibration.chosen.threshold, "最佳")]
+    marks = [(calibration.chosen.threshold, say("best", lang))]
     if threshold is not None:
-        marks.append((threshold, "现用"))
+        marks.append((threshold, say("in_use", lang)))
     for i, (value, label) in enumerate(marks):
         lines.append(
             f'<path class="mark" d="M{_x(value):.1f} {_y(1)}V{_y(0)}"/>'
@@ -70,11 +74,14 @@ def refusal_chart(calibration: Calibration, threshold: float | None = None) -> s
         for v in (0, 0.25, 0.5, 0.75, 1)
     )
     chosen = calibration.chosen
-    described = (
-        f"拒答率随阈值变化；阈值 {chosen.threshold:.2f} 时材料没有的问题 {_percent(chosen.recall)} "
-        f"被拒答，材料有的问题 {_percent(chosen.false)} 被误拒"
+    described = say(
+        "curve",
+        lang,
+        threshold=chosen.threshold,
+        recall=_percent(chosen.recall),
+        false=_percent(chosen.false),
     )
-    axis = f'<text class="quiet" x="{_x(0.5) - 40:.0f}" y="278">拒答阈值（把握）</text>'
+    axis = f'<text class="quiet" x="{_x(0.5) - 40:.0f}" y="278">{say("threshold", lang)}</text>'
     return _svg(680, 286, described, grid + "".join(lines) + axis)
 
 

@@ -118,6 +118,11 @@ def text_chunks(file: Path, limit: int) -> list[Chunk]:
     return [c for i, row in enumerate(rows, 1) for c in _chunks(i, f"{row['id']}", row["text"])]
 
 
+def builtin_report() -> str:
+    """The table for the built-in cases."""
+    return table(judge_all(build(builtin_chunks()), load_encoder()))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Build, judge, print."""
     parser = argparse.ArgumentParser(prog="python -m eval.checking", description=__doc__)

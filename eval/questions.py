@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from corpus.errors import CorpusError
+from corpus.errors import CorpusError, reason
+from corpus.people import People
 from corpus.types import Document
+
+# What the models are trained (split `train`) and fitted on (split `fit`); never measured on.
+PRACTICE_FILE = Path(str(files("eval") / "practice.jsonl"))
+OFFICE = "office"  # the split of the questions that people wrote in the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def read_questions(
         text = (file or files("eval") / "questions.jsonl").read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(
-            f"无法读取问题集 {name}:{error},请给出 UTF-8 编码的 JSON Lines 文件",
+            f"无法读取问题集 {name}：{reason(error)}，请给出 UTF-8 编码的 JSON Lines 文件。",
             f"cannot read questions {name}: {error}",
         ) from error
     questions: dict[str, Question] = {}
@@ -102,6 +107,18 @@ def read_questions(
             problems.append(f"问题集 {name} 第 {number} 行无效 (line {number}): {error}")
     chosen = [q for q in questions.values() if split in ("all", q.split)]
     return chosen, tuple(problems)
+
+
+def office_questions(store: People) -> tuple[list[Question], tuple[str, ...]]:
+    """The questions that people of this office wrote, and what is wrong with any of them."""
+    questions, problems = [], []
+    for kept in store.questions():
+        try:
+            row = {**json.loads(kept.data), "question": kept.question, "split": OFFICE}
+            questions.append(_question({**row, "id": f"{OFFICE}-{kept.id}"}))
+        except (ValueError, TypeError, RecursionError) as error:
+            problems.append(f"本单位题目 {kept.id} 无效 (question {kept.id}): {error}")
+    return questions, tuple(problems)
 
 
 def _question(row: object) -> Question:

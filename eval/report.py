@@ -4,59 +4,39 @@ import html
 import math
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime
 
 from eval.calibrate import Calibration, calibrate
 from eval.charts import bars, refusal_chart
 from eval.ranking import Interval
 from eval.runner import ANSWERS, RETRIEVAL, Row, Run
 from eval.runs import Difference
+from eval.words import CAUSES, LABELS, MODELS, SPLITS, TYPES, Lang, listed, named, say
 from rag.config import AnswerConfig
 
-LABELS = {
-    "Success@1": "首条命中 hit@1",
-    "Success@5": "前五命中 hit@5",
-    "Success@10": "前十命中 hit@10",
-    "R@5": "召回 recall@5",
-    "R@10": "召回 recall@10",
-    "RR@10": "MRR@10",
-    "nDCG@10": "nDCG@10",
-    "AP@10": "MAP@10",
-    "must": "要点齐全",
-    "precision": "引用准确",
-    "recall": "引用完整",
-    "verbatim": "逐字一致",
-}
-TYPES = {
-    "fact": "事实", "how": "做法", "list": "清单", "multi": "多案例", "compare": "比较",
-    "count": "计数", "paraphrase": "换说法", "followup": "追问", "unanswerable": "材料没有",
-    "typo": "错别字", "english": "英文",
-}  # fmt: skip
-CAUSES = {
-    "refused": "误拒", "answered": "应拒未拒", "must": "缺要点", "precision": "引用不准",
-    "recall": "引用不全", "verbatim": "引文不符", "error": "出错",
-}  # fmt: skip
 _SHOWN = ("Success@1", "Success@5", "RR@10", *ANSWERS)
 
 
-def text_report(run: Run, differences: Sequence[Difference] = ()) -> str:
+def text_report(run: Run, differences: Sequence[Difference] = (), lang: Lang = "zh") -> str:
     """A table for the terminal."""
-    lines = [f"{len(run.rows)} 个问题 · {run.split} · {run.model} · {run.answerer}", ""]
-    for name, label in LABELS.items():
+    lines = [_about(run, lang), ""]
+    for name in LABELS:
         if values := run.values(name):
-            lines.append(f"{_pad(label, 20)}{_interval(run.mean(name))}  n={len(values)}")
+            label = _pad(named(LABELS, name, lang), 20)
+            lines.append(f"{label}{_interval(run.mean(name))}  n={len(values)}")
     refusal = run.refusal
     lines += [
         "",
-        f"{_pad('应拒的被拒答', 20)}{_number(refusal['unanswerable_refused'])}",
-        f"{_pad('不应拒的被误拒', 20)}{_number(refusal['answerable_refused'])}",
-        f"{_pad('拒答的准确率', 20)}{_number(refusal['precision'])}",
+        f"{_pad(say('due', lang), 23)}{_number(refusal['unanswerable_refused'])}",
+        f"{_pad(say('undue', lang), 23)}{_number(refusal['answerable_refused'])}",
+        f"{_pad(say('refusal_precision', lang), 23)}{_number(refusal['precision'])}",
     ]
     p50, p95 = run.latency_ms
-    lines += ["", f"用时 p50 {p50:.0f} ms, p95 {p95:.0f} ms", "", _type_table(run)]
+    lines += ["", say("time_taken", lang, p50=p50, p95=p95), "", _type_table(run, lang)]
     if differences:
-        lines += ["", _text_differences(differences)]
+        lines += ["", _text_differences(differences, lang)]
     if run.problems:
-        lines += ["", f"{len(run.problems)} 个问题未评测 (left out):", *run.problems[:20]]
+        lines += ["", say("left_out", lang, n=len(run.problems)), *run.problems[:20]]
     return "\n".join(lines)
 
 
@@ -66,23 +46,47 @@ def calibration_of(run: Run) -> Calibration:
     return calibrate([(row.answerable, row.confidence) for row in rows])
 
 
-def _type_table(run: Run) -> str:
-    head = f"{'type':<14}{'n':>4}" + "".join(f"{name:>11}" for name in (*_SHOWN, "answered"))
+def _about(run: Run, lang: Lang) -> str:
+    return say(
+        "about",
+        lang,
+        date=_local(run.date),
+        n=len(run.rows),
+        split=named(SPLITS, run.split, lang),
+        model=named(MODELS, run.model, lang),
+        answerer=named(MODELS, run.answerer, lang),
+    )
+
+
+def _local(date: str) -> str:
+    """The time of a run, which is kept in UTC, as clocks here show it."""
+    try:
+        return datetime.fromisoformat(date).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return date
+
+
+def _type_table(run: Run, lang: Lang) -> str:
+    titles = [*_SHOWN, say("whole", lang)]
+    head = _pad(say("type", lang), 22) + f"{'n':>4}" + "".join(_pad_left(t, 18) for t in titles)
     rows = [head]
     for kind in run.types:
         n = sum(row.type == kind for row in run.rows)
         cells = [run.values(name, kind) for name in _SHOWN]
-        means = [f"{sum(c) / len(c):>11.3f}" if c else f"{'-':>11}" for c in cells]
-        means.append(f"{run.answered[kind]:>11.3f}" if kind in run.answered else f"{'-':>11}")
-        rows.append(f"{kind:<14}{n:>4}" + "".join(means))
+        means = [f"{sum(c) / len(c):.3f}" if c else "-" for c in cells]
+        means.append(f"{run.answered[kind]:.3f}" if kind in run.answered else "-")
+        shown = "".join(f"{mean:>18}" for mean in means)
+        rows.append(f"{_pad(named(TYPES, kind, lang), 22)}{n:>4}{shown}")
     return "\n".join(rows)
 
 
-def _text_differences(differences: Sequence[Difference]) -> str:
-    rows = [f"{'':<20}{'before':>8}{'after':>8}{'change':>9}{'p':>8}{'n':>6}"]
+def _text_differences(differences: Sequence[Difference], lang: Lang) -> str:
+    titles = [say(key, lang) for key in ("before", "after", "change", "p_value")]
+    rows = [" " * 20 + "".join(_pad_left(title, 9) for title in titles) + f"{'n':>6}"]
     rows += [
-        f"{_pad(LABELS[d.metric], 20)}{d.before:>8.3f}{d.after:>8.3f}{d.after - d.before:>+9.3f}"
-        f"{d.p_value:>8.3f}{d.n_questions:>6}{'  *' if d.significant else ''}"
+        f"{_pad(named(LABELS, d.metric, lang), 20)}{d.before:>9.3f}{d.after:>9.3f}"
+        f"{d.after - d.before:>+9.3f}{d.p_value:>9.3f}{d.n_questions:>6}"
+        f"{'  *' if d.significant else ''}"
         for d in differences
     ]
     return "\n".join(rows)
@@ -90,8 +94,15 @@ def _text_differences(differences: Sequence[Difference]) -> str:
 
 def _pad(text: str, width: int) -> str:
     """Pad to a width in terminal columns, of which a Chinese character takes two."""
-    columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-    return text + " " * max(1, width - columns)
+    return text + " " * max(1, width - _columns(text))
+
+
+def _pad_left(text: str, width: int) -> str:
+    return " " * max(1, width - _columns(text)) + text
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _interval(value: Interval) -> str:
@@ -151,49 +162,56 @@ _STYLE = """
 """
 
 
-def html_report(run: Run, differences: Sequence[Difference] = ()) -> str:
+def html_report(run: Run, differences: Sequence[Difference] = (), lang: Lang = "zh") -> str:
     """A whole page that can be kept, sent and printed."""
     return (
-        '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{"zh-CN" if lang == "zh" else "en"}"><head>'
+        '<meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         # Whatever a question or a document holds, the page loads and runs nothing.
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "style-src 'unsafe-inline'\">"
-        f"<title>政问评测 {html.escape(run.date)}</title></head>"
-        f'<body style="margin:0">{html_body(run, differences)}</body></html>'
+        f"<title>{html.escape(say('title', lang))} {html.escape(_local(run.date))}</title></head>"
+        f'<body style="margin:0">{html_body(run, differences, lang)}</body></html>'
     )
 
 
-def html_body(run: Run, differences: Sequence[Difference] = ()) -> str:
+def html_body(run: Run, differences: Sequence[Difference] = (), lang: Lang = "zh") -> str:
     """The report without the page around it, for the evaluation tab."""
-    about = f"{run.date} · {len(run.rows)} 个问题（{run.split}）· 模型 {run.model} · {run.answerer}"
     failed = [row for row in run.rows if row.failed]
+    failures = "".join(_html_failure(row, lang) for row in failed)
     p50, p95 = run.latency_ms
+
+    def title(key: str, level: int = 2, **values: object) -> str:
+        return f"<h{level}>{html.escape(say(key, lang, **values))}</h{level}>"
+
     parts = [
-        f'<style>{_STYLE}</style><div class="report"><h1>政问评测报告</h1>'
-        f'<p class="quiet">{html.escape(about)}</p>{_tiles(run)}',
-        f"<h2>总体</h2><p class='quiet'>红线为 95% 置信区间（自助法）。</p>"
-        f"<h3>检索</h3>{_bars(run, RETRIEVAL)}<h3>回答</h3>{_bars(run, ANSWERS)}",
-        _html_differences(differences) if differences else "",
-        f"<h2>分题型</h2>{_html_types(run)}",
-        f"<h2>拒答</h2>{_html_refusal(run)}",
-        f"<h2>用时</h2><p>中位数 {p50:.0f} 毫秒，95% 的问题在 {p95:.0f} 毫秒以内。</p>",
-        _html_problems(run),
-        f"<h2>未完全答对的问题（{len(failed)}）</h2>{''.join(map(_html_failure, failed))}</div>",
+        f'<style>{_STYLE}</style><div class="report">{title("title", 1)}'
+        f'<p class="quiet">{html.escape(_about(run, lang))}</p>{_tiles(run, lang)}',
+        f'{title("overall")}<p class="quiet">{say("intervals", lang)}</p>'
+        f"{title('retrieval', 3)}{_bars(run, RETRIEVAL, lang)}"
+        f"{title('answers', 3)}{_bars(run, ANSWERS, lang)}",
+        _html_differences(differences, lang) if differences else "",
+        f"{title('by_type')}{_html_types(run, lang)}",
+        f"{title('refusal')}{_html_refusal(run, lang)}",
+        f"{title('time')}<p>{say('time_taken', lang, p50=p50, p95=p95)}</p>",
+        _html_problems(run, lang),
+        title("failed", n=len(failed)) + (failures or f"<p>{say('all_right', lang)}</p>"),
+        "</div>",
     ]
     return "".join(parts)
 
 
-def _tiles(run: Run) -> str:
+def _tiles(run: Run, lang: Lang) -> str:
     refusal = run.refusal
     tiles = [
-        (LABELS[name], run.mean(name).mean)
+        (named(LABELS, name, lang), run.mean(name).mean)
         for name in ("Success@5", "must", "precision", "recall", "verbatim")
         if run.values(name)
     ]
     tiles += [
-        ("应拒的被拒答", refusal["unanswerable_refused"]),
-        ("误拒", refusal["answerable_refused"]),
+        (say("due", lang), refusal["unanswerable_refused"]),
+        (say("undue", lang), refusal["answerable_refused"]),
     ]
     items = "".join(
         f'<li><b>{_number(value)}</b><span class="quiet">{html.escape(label)}</span></li>'
@@ -202,84 +220,107 @@ def _tiles(run: Run) -> str:
     return f'<ul class="tiles">{items}</ul>'
 
 
-def _bars(run: Run, names: Sequence[str]) -> str:
-    return bars([(LABELS[name], run.mean(name)) for name in names if run.values(name)])
+def _bars(run: Run, names: Sequence[str], lang: Lang) -> str:
+    shown = [name for name in names if run.values(name)]
+    return bars([(named(LABELS, name, lang), run.mean(name)) for name in shown])
 
 
-def _html_types(run: Run) -> str:
-    head = "".join(f'<th scope="col">{html.escape(LABELS[name])}</th>' for name in _SHOWN)
+def _html_types(run: Run, lang: Lang) -> str:
     rows = []
     for kind in run.types:
         n = sum(row.type == kind for row in run.rows)
         cells = [run.values(name, kind) for name in _SHOWN]
-        shown = "".join(f"<td>{sum(c) / len(c):.2f}</td>" if c else "<td>–</td>" for c in cells)
-        whole = f"{run.answered[kind]:.2f}" if kind in run.answered else "–"
-        name = html.escape(TYPES.get(kind, kind))
-        rows.append(f'<tr><th scope="row">{name}</th><td>{n}</td>{shown}<td>{whole}</td></tr>')
-    return (
-        '<div class="scroll" tabindex="0"><table><thead><tr><th scope="col">题型</th>'
-        f'<th scope="col">题数</th>{head}<th scope="col">完整答出</th></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+        values = [str(n), *(f"{sum(c) / len(c):.2f}" if c else "–" for c in cells)]
+        values.append(f"{run.answered[kind]:.2f}" if kind in run.answered else "–")
+        rows.append((named(TYPES, kind, lang), "".join(f"<td>{v}</td>" for v in values)))
+    titles = [say("type", lang), say("questions", lang)]
+    titles += [named(LABELS, name, lang) for name in _SHOWN]
+    return _html_table([*titles, say("whole", lang)], rows)
 
 
-def _html_differences(differences: Sequence[Difference]) -> str:
+def _html_differences(differences: Sequence[Difference], lang: Lang) -> str:
     rows = []
     for d in differences:
         change = d.after - d.before
         look = "" if not d.significant else ' class="up"' if change > 0 else ' class="down"'
-        rows.append(
-            f'<tr><th scope="row">{html.escape(LABELS[d.metric])}</th><td>{d.before:.3f}</td>'
-            f"<td>{d.after:.3f}</td><td{look}>{change:+.3f}</td><td>{d.p_value:.3f}</td>"
-            f"<td>{d.n_questions}</td></tr>"
+        cells = (
+            f"<td>{d.before:.3f}</td><td>{d.after:.3f}</td><td{look}>{change:+.3f}</td>"
+            f"<td>{d.p_value:.3f}</td><td>{d.n_questions}</td>"
         )
-    head = "".join(
-        f'<th scope="col">{h}</th>' for h in ("", "此前", "本次", "变化", "p 值", "题数")
-    )
+        rows.append((named(LABELS, d.metric, lang), cells))
+    titles = [say(key, lang) for key in ("before", "after", "change", "p_value", "questions")]
     return (
-        '<h2>与此前比较</h2><p class="quiet">配对置换检验；p 值小于 0.05 的变化着色。</p>'
-        f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f"<h2>{html.escape(say('compared', lang))}</h2>"
+        f'<p class="quiet">{html.escape(say("compared_how", lang))}</p>'
+        f"{_html_table(['', *titles], rows)}"
     )
 
 
-def _html_refusal(run: Run) -> str:
+def _html_table(titles: Sequence[str], rows: Sequence[tuple[str, str]]) -> str:
+    """`rows` are a name and the cells after it, which are markup already."""
+    head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
+    body = "".join(f'<tr><th scope="row">{html.escape(n)}</th>{cells}</tr>' for n, cells in rows)
+    return (
+        f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _html_refusal(run: Run, lang: Lang) -> str:
     rates = run.refusal
     calibration = calibration_of(run)
     chosen = calibration.chosen
+    said = say(
+        "refusal_rates",
+        lang,
+        due=_number(rates["unanswerable_refused"]),
+        undue=_number(rates["answerable_refused"]),
+        precision=_number(rates["precision"]),
+    )
+    best = say(
+        "best_threshold",
+        lang,
+        threshold=chosen.threshold,
+        recall=_number(chosen.recall),
+        false=_number(chosen.false),
+        precision=_number(chosen.precision),
+    )
     return (
-        f"<p>材料没有的问题，{_number(rates['unanswerable_refused'])} 被拒答；"
-        f"材料有的问题，{_number(rates['answerable_refused'])} 被误拒；"
-        f"拒答的准确率 {_number(rates['precision'])}。</p>"
-        f"{refusal_chart(calibration, AnswerConfig().refuse_below)}"
-        f'<p class="quiet">只看把握的话，误拒不超过 5% 的最佳阈值是 {chosen.threshold:.2f}：'
-        f"应拒的拒答 {_number(chosen.recall)}，误拒 {_number(chosen.false)}，"
-        f"准确率 {_number(chosen.precision)}。曲线取自开发集（没有开发集问题时取全部）。</p>"
+        f"<p>{html.escape(said)}</p>"
+        f"{refusal_chart(calibration, AnswerConfig().refuse_below, lang)}"
+        f'<p class="quiet">{html.escape(best)}</p>'
     )
 
 
-def _html_problems(run: Run) -> str:
+def _html_problems(run: Run, lang: Lang) -> str:
     if not run.problems:
         return ""
     items = "".join(f"<li>{html.escape(problem)}</li>" for problem in run.problems)
-    return f"<h2>未评测的问题（{len(run.problems)}）</h2><ul>{items}</ul>"
+    return f"<h2>{html.escape(say('left_out', lang, n=len(run.problems)))}</h2><ul>{items}</ul>"
 
 
-def _html_failure(row: Row) -> str:
-    marks = "，".join(f"{LABELS[k]} {v:.2f}" for k, v in row.metrics.items() if k in ANSWERS)
-    history = f"（此前问：{html.escape('；'.join(row.history))}）" if row.history else ""
-    tags = "".join(f'<span class="tag">{html.escape(CAUSES.get(c, c))}</span>' for c in row.causes)
-    facts = "；".join(" / ".join(fact) for fact in row.must)
-    completed = row.completed if row.completed != row.question else ""
-    notes = [marks, f"把握 {row.confidence:.2f}", f"要点：{facts}" if facts else ""]
-    notes.append(f"补全为：{completed}" if completed else "")
+def _html_failure(row: Row, lang: Lang) -> str:
+    history = say("history", lang, asked=listed(list(row.history), lang)) if row.history else ""
+    tags = "".join(
+        f'<span class="tag">{html.escape(named(CAUSES, cause, lang))}</span>'
+        for cause in row.causes
+    )
+    notes = [f"{named(LABELS, k, lang)} {v:.2f}" for k, v in row.metrics.items() if k in ANSWERS]
+    notes.append(say("confidence", lang, value=row.confidence))
+    if row.must:
+        facts = listed([" / ".join(fact) for fact in row.must], lang)
+        notes.append(say("facts", lang, facts=facts))
+    if row.completed != row.question:
+        notes.append(say("completed", lang, question=row.completed))
+    gold = row.gold or [say("no_gold", lang)]
+    retrieved = say("retrieved", lang, n=len(row.retrieved))
     return (
-        f"<details><summary>{html.escape(row.id)} · {html.escape(TYPES.get(row.type, row.type))} · "
-        f"{html.escape(row.question)}{history}{tags}</summary>"
-        f'<p class="quiet">{html.escape(" · ".join(filter(None, notes)))}</p>'
-        f'<div class="pair"><div><h3>回答</h3>{_quotes([row.answer])}</div>'
-        f'<div class="gold"><h3>标准依据</h3>{_quotes(row.gold or ["（材料没有）"])}</div></div>'
-        f"<h3>检索到的前{len(row.retrieved)}段</h3>{_quotes(row.retrieved)}</details>"
+        f"<details><summary>{html.escape(row.id)} · {html.escape(named(TYPES, row.type, lang))} · "
+        f"{html.escape(row.question)}{html.escape(history)}{tags}</summary>"
+        f'<p class="quiet">{html.escape(" · ".join(notes))}</p>'
+        f'<div class="pair"><div><h3>{say("answer", lang)}</h3>{_quotes([row.answer])}</div>'
+        f'<div class="gold"><h3>{say("gold", lang)}</h3>{_quotes(gold)}</div></div>'
+        f"<h3>{html.escape(retrieved)}</h3>{_quotes(row.retrieved)}</details>"
     )
 
 

@@ -141,7 +141,7 @@ def evaluate(
     if not asked:
         why = found[0] if found else "没有问题 (no questions)"
         raise CorpusError(
-            f"没有可评测的问题:{why},请先添加相应文档或改正问题集",
+            f"没有可评测的问题：{why}，请先添加相应文档或改正问题集。",
             f"nothing to evaluate: {why}",
         )
     rows = []

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from corpus.errors import CorpusError
+from corpus.errors import CorpusError, reason
 from eval.ranking import common_name, paired_p_value
 from eval.runner import ANSWERS, RETRIEVAL, Row, Run
 
@@ -68,7 +68,7 @@ def load_run(file: Path) -> Run:
         return Run(**values, rows=rows, problems=problems)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(
-            f"{file} 不是评测结果:{error},请给出 zhengwen eval 保存的 JSON 文件",
+            f"{file} 不是评测结果：{reason(error)}，请给出 zhengwen eval 保存的 JSON 文件。",
             f"{file} is not a saved evaluation: {error}",
         ) from error
 

@@ -64,7 +64,7 @@ def measure() -> Speed:
         import psutil  # noqa: F401 - only whether it is there
     except ImportError as error:
         raise UserError(
-            "测速需要测试依赖:请运行 pip install 'zhengwen[test]'",
+            "测速需要测试依赖：请运行 pip install 'zhengwen[test]'",
             "install the test dependencies first: pip install 'zhengwen[test]'",
         ) from error
     with tempfile.TemporaryDirectory() as folder:
@@ -137,7 +137,8 @@ def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
         except OSError:
             time.sleep(0.05)
     raise UserError(
-        "zhengwen serve 没有启动,请单独运行它查看原因", "zhengwen serve did not start; run it alone"
+        "zhengwen serve 没有启动，请单独运行它查看原因",
+        "zhengwen serve did not start; run it alone",
     )
 
 

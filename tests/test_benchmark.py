@@ -6,7 +6,7 @@ import lzma
 import pytest
 
 from corpus.errors import CorpusError
-from eval.benchmark import Benchmark, Passage, Query, peak_memory_mb, read_benchmark, run_benchmark
+from eval.benchmark import Benchmark, Passage, Query, peak_memory_mb, read_benchmark, run_modes
 
 PASSAGES = [
     {"id": 1, "text": "劳动者被拖欠劳动报酬的,可以向劳动行政部门投诉。"},
@@ -82,7 +82,7 @@ def test_passages_are_found_in_every_mode(mode) -> None:
     )
     queries = [Query(q["id"], q["query"], tuple(map(str, q["relevant"]))) for q in QUERIES]
     queries += [Query("q3", "企业登记材料齐全", ("long",)), Query("blank", "  ", ("long",))]
-    result = run_benchmark(Benchmark((*passages, long), tuple(queries)), mode=mode)
+    (result,) = run_modes(Benchmark((*passages, long), tuple(queries)), (mode,))
     assert result.n_passages == 4
     found = result.scores.by_query["Success@10"]
     assert found["q1"] == found["q3"] == 1.0

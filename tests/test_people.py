@@ -69,6 +69,7 @@ def test_an_evaluation_question_is_kept_once(store):
     first = store.put_question("问题？", "{}")
     assert store.put_question("问题？", '{"evidence": ["甲"]}') == first
     assert [(q.question, q.data) for q in store.questions()] == [("问题？", '{"evidence": ["甲"]}')]
+    assert store.message(99) is None
     store.delete_question(first)
     assert store.questions() == []
 

@@ -8,9 +8,10 @@ import pytest
 from eval.calibrate import calibrate
 from eval.charts import bars, refusal_chart
 from eval.ranking import Interval
-from eval.report import LABELS, calibration_of, html_report, text_report
+from eval.report import calibration_of, html_report, text_report
 from eval.runner import ANSWERS, RETRIEVAL, Row, Run
 from eval.runs import Difference
+from eval.words import _TEXT, CAUSES, LABELS, SPLITS, TYPES
 
 ATTACK = "<img src=x onerror=alert(1)>"
 
@@ -30,6 +31,11 @@ FAILED = row(
     2, failed=True, question=ATTACK, answer=ATTACK, gold=(ATTACK,), retrieved=(ATTACK,),
     history=(ATTACK,), completed=ATTACK + "?", causes=("must",), metrics={"must": 0.0},
 )  # fmt: skip
+ENGLISH = {
+    "question": "q", "completed": "p", "must": (("a", "b"),), "answer": "a", "gold": ("g",),
+    "cited": (), "retrieved": ("r",), "history": ("before",),
+}  # fmt: skip
+LOST = {"failed": True, "causes": ("must",), "metrics": {"must": 0.0}}
 NEVER = row(
     3, type="unanswerable", answerable=False, gold=(), must=(), confidence=0.9, failed=True,
     causes=("answered",), metrics={"seconds": 0.1},
@@ -96,3 +102,21 @@ def test_the_table_tells_what_changed_and_what_was_left_out() -> None:
 def test_every_measure_has_a_label() -> None:
     assert set(LABELS) == {*RETRIEVAL, *ANSWERS}
     assert html_report(Run("", "dev", "", "", ()))
+
+
+def test_the_report_speaks_either_language_and_never_a_mixture() -> None:
+    plain = Run("2026", "dev", "m", "extractive", (row(1, **ENGLISH), row(2, **ENGLISH, **LOST)))
+    change = Difference("must", 0.5, 0.75, 40, 0.01)
+    chinese = re.compile("[\u4e00-\u9fff]")
+    for text in (html_report(plain, [change], "en"), text_report(plain, [change], "en")):
+        assert chinese.findall(re.sub("<style>.*?</style>", "", text, flags=re.DOTALL)) == []
+    assert '<html lang="en">' in html_report(plain, (), "en")
+    assert "facts missing" in html_report(plain, (), "en")
+
+
+def test_every_word_of_the_report_has_both_languages_with_the_same_places() -> None:
+    for words in (LABELS, TYPES, CAUSES, SPLITS, _TEXT):
+        for zh, en in words.values():
+            assert set(re.findall(r"{(\w+)", zh)) == set(re.findall(r"{(\w+)", en))
+            assert re.search("[\u4e00-\u9fff]", en) is None
+            assert re.search("[\u4e00-\u9fff][,;:?!]", zh) is None

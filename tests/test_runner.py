@@ -11,6 +11,7 @@ from fake_assistant import cases_document, cite
 
 from corpus.chunks import split_chunks
 from corpus.errors import CorpusError, QuestionError
+from corpus.people import Question as Kept
 from eval import cli
 from eval.questions import Evidence, Question, load_questions, read_questions
 from eval.runner import evaluate
@@ -26,18 +27,24 @@ QUESTIONS = [
     Question("c", "unanswerable", "没有的", (), split="test"),
 ]
 
+OFFICE = [
+    Kept(1, "答得对", json.dumps({"type": "fact", "evidence": [{"case": None, "text": GOLD}]})),
+    Kept(2, "坏的数据", '{"evidence": 5}'),
+    Kept(3, "没有的", '{"type": "unanswerable"}'),
+]
+
 
 class Scripted:
     """Answers by the question's text; what it was asked is kept."""
 
     def __init__(self, rank: int = 1, *, wrong: bool = False) -> None:
         self.asked: list[tuple[str, tuple[str, ...]]] = []
-        self.config = SimpleNamespace(answerer="extractive")
+        self.config = SimpleNamespace(answerer="extractive", language="zh")
         self.library = SimpleNamespace(
             encoder=SimpleNamespace(name="fake"),
             documents=lambda: [SimpleNamespace(id=1)],
             document=lambda _number: DOCUMENT,
-            store=SimpleNamespace(chunks=lambda _number: CHUNKS),
+            store=SimpleNamespace(chunks=lambda _number: CHUNKS, questions=lambda: OFFICE),
         )
         self._rank = rank
         self._wrong = wrong
@@ -183,6 +190,17 @@ def test_the_command_prints_json_alone_keeps_the_run_and_compares(tmp_path, caps
     assert cli.run(again, lambda _: Opened(tmp_path)) == 0
     compared = json.loads(capsys.readouterr().out)["compared"]
     assert {d["n_questions"] for d in compared} == {2}
+
+
+def test_the_questions_of_the_office_can_be_asked(tmp_path, capsys) -> None:
+    assert cli.run(command("--questions", "office", "--json"), lambda _: Opened(tmp_path)) == 0
+    printed = capsys.readouterr()
+    values = json.loads(printed.out)
+    assert (values["split"], values["n_questions"]) == ("office", 2)
+    assert values["metrics"]["hit@1"] == 1.0
+    assert "本单位题目 2" in printed.err
+    (kept,) = (tmp_path / FOLDER).glob("*-office.json")
+    assert load_run(kept).rows[1].type == "unanswerable"
 
 
 def test_the_command_prints_tables_and_the_curve(tmp_path, capsys) -> None:
