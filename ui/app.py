@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from corpus.errors import UserError
+from corpus.errors import UserError, reason
 from ui.asking import Asked, Update, answer_question
 from ui.documents import MAX_FILE_MB
 from ui.endpoints import Endpoints
@@ -55,7 +55,7 @@ _HEAD = (
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
     '<link rel="stylesheet" href="page/app.css"><script src="page.js"></script>'
 )
-_SCRIPTS = ("core.js", "talk.js", "library.js", "app.js")
+_SCRIPTS = ("core.js", "talk.js", "library.js", "uploads.js", "labels.js", "app.js")
 _MOUNT = """
 const mount = () => {
   const styled = getComputedStyle(document.documentElement).getPropertyValue('--paper');
@@ -73,6 +73,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
+    watch: Path | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the page until interrupted.
@@ -82,6 +83,8 @@ def serve(
     opener
         Opens the assistant, given a function to report progress to; it runs beside the start of
         the server, so that the page can show how far the first indexing has come.
+    watch
+        A folder to follow while serving.
     announce
         Called with the address once it answers.
 
@@ -92,7 +95,7 @@ def serve(
     """
     listener = _listen(host, port)
     uploads = TemporaryDirectory(prefix="zhengwen-", ignore_cleanup_errors=True)
-    service = Service(opener)
+    service = Service(opener, watch=watch)
     service.open()
     try:
         import uvicorn
@@ -103,12 +106,9 @@ def serve(
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
         if announce is not None:
-            shown = f"[{host}]" if ":" in host else host
-            announce(f"http://{shown}:{listener.getsockname()[1]}")
+            announce(_address(host, listener))
         service.on_failure(lambda: _end(server))
-        # uvicorn raises the signal again when it has ended: a polite kill is to clean up as well.
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+        _end_on_sigterm()
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
     finally:
@@ -117,6 +117,17 @@ def serve(
         uploads.cleanup()
     if service.failure is not None:
         raise service.failure
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def _end_on_sigterm() -> None:
+    # uvicorn raises the signal again when it has ended: a polite kill is to clean up as well.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _end(server: "uvicorn.Server") -> None:
@@ -198,8 +209,9 @@ def _blocks(gr: Any, service: Service, endpoints: Endpoints) -> Any:  # noqa: AN
 
 
 def _script_words(key: str, lang: Any) -> str:  # noqa: ANN401 - "zh" or "en"
+    filled_there = {name: f"{{{name}}}" for name in ("name", "total", "done", "failed", "left")}
     try:
-        return say(key, lang, mb=MAX_FILE_MB, name="{name}")
+        return say(key, lang, mb=MAX_FILE_MB, **filled_there)
     except KeyError:
         return ""  # has places that only the server fills
 
@@ -215,7 +227,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         raise UserError(
-            f"无法使用地址 {host}:{port}（{error}）；请用 --port 换一个端口，"
+            f"无法使用地址 {host}:{port}（{reason(error)}）；请用 --port 换一个端口，"
             "或先停止占用它的程序。",
             f"Cannot listen on {host}:{port} ({error}); choose another --port or stop the program "
             "that uses it.",

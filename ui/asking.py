@@ -40,7 +40,7 @@ class Asked:
             lang=as_lang(fields.get("lang")),
             conversation=as_number(fields.get("conversation")),
             retry=as_number(fields.get("retry")),
-            filters=scope_filters(str(fields.get("place") or ""), str(fields.get("case") or "")),
+            filters=scope_filters(*(str(fields.get(f) or "") for f in ("place", "case", "date"))),
         )
 
 
@@ -50,13 +50,16 @@ def as_number(value: object) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
-def scope_filters(place: str, case: str) -> Filters:
-    """The filters for a chosen place and a chosen `document:case` (either part may be empty)."""
+def scope_filters(place: str, case: str, date: str = "") -> Filters:
+    """The filters for a place, a `document:case` and years `from:to` (any part may be empty)."""
     document, _, number = case.partition(":")
+    since, until = (year if as_number(year) else "" for year in date.partition(":")[::2])
     return Filters(
         documents=(as_number(document),) if as_number(document) else (),
         cases=(as_number(number),) if as_number(number) else (),
         places=(place,) if place else (),
+        since=since,
+        until=until,
     )
 
 
@@ -103,6 +106,8 @@ def _keep(
     talks: Conversations, asked: Asked, answer: Answer, extras: Callable[[int], Update]
 ) -> Update:
     conversation, message, warning = asked.conversation, 0, ""
+    if answer.refused and asked.filters:
+        warning = say("scoped", asked.lang)
     try:
         conversation, message = talks.add(asked.conversation, answer)
     except Exception as error:  # noqa: BLE001 - a full disk must not cost the answer
@@ -119,7 +124,7 @@ class _Live:
         self.asked = asked
         self.cancel = cancel
         self.text = ""
-        self.stages: list[Stage] = []
+        self.stages: dict[str, Stage] = {}  # by name: one that comes again takes its own place
         self.answer: Answer | None = None
 
     def follow(self, events: Iterator[Stage | Delta | Answer]) -> Iterator[Update]:
@@ -129,19 +134,24 @@ class _Live:
                 self.answer = event
                 return
             if isinstance(event, Stage):
-                self.stages.append(event)
+                self.stages[event.name] = event
             else:
                 self.text += event.text
             if self.cancel.is_set():
                 return
-            if time.monotonic() - shown >= UPDATE_S:
+            # A stage is always told: the next event may be a long time coming.
+            if isinstance(event, Stage) or time.monotonic() - shown >= UPDATE_S:
                 shown = time.monotonic()
                 yield self.update()
 
     def update(self, notice: str = "") -> Update:
         asked = self.asked
         html = render_live(
-            asked.question, asked.lang, text=self.text, stages=self.stages, notice=notice
+            asked.question,
+            asked.lang,
+            text=self.text,
+            stages=list(self.stages.values()),
+            notice=notice,
         )
         return {"run": asked.run, "html": html, "done": False}
 

@@ -161,6 +161,19 @@ def render_places(places: Sequence[str], lang: Lang) -> str:
     return f'<option value="">{escape(say("all_places", lang))}</option>{options}'
 
 
+def render_years(dates: Iterable[str], lang: Lang) -> str:
+    """The options of the date selector, from the dates of documents; empty if none has any."""
+    years = sorted({date[:4] for date in dates if date}, reverse=True)
+    out = [f'<option value="">{escape(say("all_dates", lang))}</option>'] if years else []
+    for year in years:
+        if year != years[0]:
+            since = escape(say("since_year", lang, year=year))
+            out.append(f'<option value="{escape(year)}:">{since}</option>')
+        only = escape(say("only_year", lang, year=year))
+        out.append(f'<option value="{escape(year)}:{escape(year)}">{only}</option>')
+    return "".join(out)
+
+
 def _card(document: Document, node: Node) -> CaseCard:
     text = document.text[node.start : node.end]
     opening = next(

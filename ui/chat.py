@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from corpus.outline import chinese_numeral
-from rag.types import Answer, Citation, Sentence, Stage
+from rag.types import NOT_FOUND, Answer, Citation, Sentence, Stage
 from ui.markup import escape, icon, icon_button, marked
 from ui.text import CAUSES, Lang, say
+from ui.verdicts import render_verdict
 
 EXPORTS = ("docx", "md")  # the kinds of files that `ui.export` writes
 
@@ -35,12 +36,13 @@ def render_turn(
     rating
         "" or "good" or one of `CAUSES`.
     warning
-        Why it was not saved.
+        What to know about it beyond the answer: that it was not saved, say.
     """
     citations = [*answer.citations, *answer.nearest]
     payload = escape(json.dumps([citation_data(c) for c in citations], ensure_ascii=False))
     body = _refusal(answer, lang) if answer.refused else _body(answer, lang)
-    warnings = "".join(f'<p class="warn">{escape(w)}</p>' for w in (answer.notice, warning) if w)
+    notice = answer.notice_en if lang == "en" and answer.notice_en else answer.notice
+    warnings = "".join(f'<p class="warn">{escape(w)}</p>' for w in (notice, warning) if w)
     note = f'<p class="note">{icon("info")}<span>{escape(answer.note)}</span></p>'
     return (
         f'<article class="turn{" refused" if answer.refused else ""}" data-message="{kept[1]}" '
@@ -120,7 +122,7 @@ def render_sentence(sentence: Sentence, answer: Answer, lang: Lang) -> str:
     failed = support is not None and not support.supported
     cites = "".join(_cite(n, answer, lang) for n in sentence.citations)
     words = marked(sentence.text, [("<b>", sentence.marks)])
-    tail = f'<span class="nb">{cites}{_verdict(sentence, lang)}</span>'
+    tail = f'<span class="nb">{cites}{render_verdict(sentence.support, lang)}</span>'
     return f'<span class="s{" failed" if failed else ""}">{words}{tail}</span>'
 
 
@@ -181,7 +183,7 @@ def case_name(case: int | None, lang: Lang) -> str:
 def plain_answer(answer: Answer, lang: Lang) -> str:
     """The answer and its sources as text for the clipboard."""
     lines = [answer.answer.strip()]
-    if answer.note:
+    if answer.note and answer.note not in answer.answer:
         lines.append(f"{say('note', lang)}：{answer.note}")
     if answer.citations:
         lines.append("")
@@ -256,7 +258,9 @@ def _cell(indexes: Sequence[int], answer: Answer, lang: Lang) -> str:
 
 
 def _refusal(answer: Answer, lang: Lang) -> str:
-    said = answer.answer.strip() or say("refused", lang)
+    said = answer.answer.strip()
+    if said in ("", NOT_FOUND):
+        said = say("refused", lang)
     out = f'<p class="refusal">{icon("info")}<span>{escape(said)}</span></p>'
     if not answer.nearest:
         return out
@@ -285,24 +289,6 @@ def _cite(n: int, answer: Answer, lang: Lang) -> str:
     )
 
 
-def _verdict(sentence: Sentence, lang: Lang) -> str:
-    support = sentence.support
-    if support is None:
-        return ""
-    if support.supported:
-        words = say("supported", lang, score=f"{support.score:.2f}")
-        return _tip("ok", "", words)
-    reason = "；".join(support.problems) or say("no_evidence", lang)
-    return _tip("bad", say("unsupported_short", lang), say("unsupported", lang, reason=reason))
-
-
-def _tip(kind: str, shown: str, words: str) -> str:
-    return (
-        f'<span class="verdict {kind}" tabindex="0" role="img" aria-label="{escape(words)}" '
-        f'data-tip="{escape(words)}">{escape(shown)}</span>'
-    )
-
-
 def _sources(answer: Answer, lang: Lang) -> str:
     """The places of the citations; those of one place share a line."""
     if not answer.citations or answer.refused:
@@ -328,13 +314,15 @@ def _short_place(citation: Citation, lang: Lang) -> str:
 
 
 def _footer(answer: Answer, lang: Lang, kept: tuple[int, int], rating: str) -> str:
-    text = escape(plain_answer(answer, lang))
+    text, asked = escape(plain_answer(answer, lang)), escape(answer.question)
     actions = [
         icon_button("copy", say("copy_answer", lang), "copy", extra=f'data-text="{text}"'),
         icon_button("retry", say("retry", lang), "retry"),
+        icon_button("edit", say("edit_asked", lang), "edit", extra=f'data-text="{asked}"'),
     ]
     if kept[1]:
-        actions += [_export(kept, lang), render_rating(rating, lang)]
+        add = icon_button("label", say("label", lang), "label")
+        actions += [_export(kept, lang), add, render_rating(rating, lang)]
     how = say("extractive", lang)
     if answer.answerer != "extractive":
         how = say("model", lang, name=answer.answerer.partition(":")[2] or answer.answerer)

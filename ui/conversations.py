@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rag.types import Answer, Citation, Sentence, Stage, Support, Table
-from ui.markup import escape, icon_button
+from ui.markup import escape, icon, icon_button
 from ui.text import Lang, local_time, say
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Rating:
     question: str
     verdict: str  # "good" or a cause
     note: str = ""
+    message: int = 0
 
 
 class Conversations:
@@ -59,6 +60,10 @@ class Conversations:
             Talk(c.id, c.title, local_time(c.updated)) for c in self._store.conversations(query)
         ]
 
+    def title(self, conversation: int) -> str:
+        """What a conversation is called; empty if there is none."""
+        return next((talk.title for talk in self.talks() if talk.id == conversation), "")
+
     def messages(self, conversation: int) -> list[Message]:
         """The messages of a conversation, oldest first."""
         return [
@@ -66,10 +71,10 @@ class Conversations:
             for m in self._store.messages(conversation)
         ]
 
-    def answer(self, conversation: int, message: int) -> Answer | None:
+    def answer(self, message: int) -> Answer | None:
         """One kept answer."""
-        found = (m.answer for m in self.messages(conversation) if m.id == message)
-        return next(found, None)
+        found = self._store.message(message)
+        return answer_from_json(found.answer) if found else None
 
     def questions(self, conversation: int, *, before: int = 0) -> list[str]:
         """The questions asked so far, oldest first; those before a message if it is given."""
@@ -101,7 +106,7 @@ class Conversations:
     def ratings(self) -> list[Rating]:
         """Every rating that was given, newest first."""
         rated = reversed(self._store.rated_messages())
-        return [Rating(m.question, m.rating, m.note) for m in rated]
+        return [Rating(m.question, m.rating, m.note, m.id) for m in rated]
 
 
 def title_of(question: str) -> str:
@@ -152,10 +157,13 @@ def render_list(talks: Sequence[Talk], lang: Lang, *, current: int, today: date,
 
 def _entry(talk: Talk, lang: Lang, current: int) -> str:
     title = escape(talk.title or say("untitled", lang))
+    export = escape(say("export_talk", lang))
     return (
         f'<li data-id="{talk.id}" aria-current="{"true" if talk.id == current else "false"}">'
         f'<button type="button" class="name" data-do="choose" title="{title}">{title}</button>'
-        f'<span class="tools">{icon_button("edit", say("rename", lang), "rename")}'
+        f'<span class="tools"><a class="ib" href="export/{talk.id}/0.docx" download '
+        f'title="{export}" aria-label="{export}">{icon("download")}</a>'
+        f"{icon_button('edit', say('rename', lang), 'rename')}"
         f"{icon_button('delete', say('delete', lang), 'forget')}</span></li>"
     )
 

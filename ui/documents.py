@@ -1,15 +1,16 @@
 """The library's documents in, the documents tab out: the table, a preview of how one was split."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpus.chunks import split_chunks
 from corpus.errors import CorpusError, StoreError
-from corpus.types import Chunk, Document, Metadata
+from corpus.types import Chunk, Document
 from rag.intake import Failure, File, read_file
+from rag.manifest import FIELDS
 from ui.chat import case_name
 from ui.markup import escape, icon, icon_button
 from ui.source import render_outline
@@ -18,11 +19,10 @@ from ui.text import Lang, local_time, say
 if TYPE_CHECKING:
     from corpus.store import DocumentInfo, State
     from rag.library import AddReport, Library
+    from rag.watch import WatchState
 
-_REASON = re.compile(r"\w+: (?P<zh>.*?) \((?P<en>.*)\)", re.DOTALL)
-_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
+_REASON = re.compile(r"(?:\w+: )?(?P<zh>.*?) \((?P<en>.*)\)", re.DOTALL)
 _LANGS: tuple[Lang, ...] = ("zh", "en")
-FIELDS = ("title", "place", "date", "department", "theme")  # of `Metadata`
 MAX_FILE_MB = 100  # of one uploaded file
 ROWS = 100  # of the table at first; a library may hold tens of thousands
 PREVIEW_CHUNKS = 400  # shown of one document; an office document has about 50
@@ -82,7 +82,7 @@ def render_preview(
     left = len(chunks) - PREVIEW_CHUNKS
     rest = f'<p class="cut">+ {escape(say("preview_chunks", lang, n=left))}</p>' if left > 0 else ""
     form = _form(document, lang) if more is None else ""
-    foot = "" if more is None else _decision(more, lang)
+    foot = "" if more is None else _decision(more, document.notice, lang)
     return (
         f'<header class="panehead"><div class="row">'
         f"{icon_button('back', say('back', lang), 'close-reader', extra='data-role=back')}"
@@ -93,6 +93,25 @@ def render_preview(
         f"{form}{render_outline(document, 0, len(document.text), lang)}"
         f'<div class="text" tabindex="0">{shown}{rest}</div>{foot}'
     )
+
+
+def render_watched(state: "WatchState", lang: Lang) -> str:
+    """How things stand with the watched folder, and which of its files could not be added."""
+    words = say("watching", lang, folder=state.folder, n=state.n_files)
+    if state.changed:
+        counts = {name: getattr(state, name) for name in ("added", "replaced", "removed")}
+        words += say("watch_last", lang, time=local_time(state.changed)[-5:], **counts)
+    problem = (
+        f'<p class="warn" role="alert">{escape(reason_words(state.problem, lang))}</p>'
+        if state.problem
+        else ""
+    )
+    reasons = "".join(
+        f"<li>{escape(reason_words(failure.reason, lang))}</li>" for failure in state.failed
+    )
+    count = escape(say("watch_failed", lang, n=len(state.failed)))
+    failed = f"<details><summary>{count}</summary><ul>{reasons}</ul></details>" if reasons else ""
+    return f"<p>{icon('file')}<span>{escape(words)}</span></p>{problem}{failed}"
 
 
 def rows_of(library: "Library", query: str = "") -> list[Row]:
@@ -150,40 +169,30 @@ def peek_file(path: Path, name: str, lang: Lang) -> str:
 
 def added_words(
     report: "AddReport", library: "Library", name: str, lang: Lang
-) -> tuple[str, list[str]]:
-    """What became of the file `name`: in a few words, and one line per failure."""
+) -> tuple[str, str, list[str]]:
+    """What became of the file `name`: done, failed or cancelled; in words; a line per remark."""
     new = {*report.added, *report.replaced}
-    notes = []
-    for failure in report.failed:
-        part = "" if failure.name == name else f"{failure.name}: "
-        notes.append(part + reason_words(failure.reason, lang))
+    remarks = [(notice.name, notice.text) for notice in report.notices]
+    remarks += [(failure.name, failure.reason) for failure in report.failed]
+    notes = [
+        ("" if part == name else f"{part}: ") + reason_words(text, lang) for part, text in remarks
+    ]
     if new:
-        n_chunks = sum(info.n_chunks for info in library.documents() if info.id in new)
-        return say("upload_done", lang, n=n_chunks), notes
+        n_chunks = sum(library.store.info(number).n_chunks for number in new)
+        return "done", say("upload_done", lang, n=n_chunks), notes
     if report.unchanged:
-        return say("upload_same", lang), notes
-    return say("upload_failed" if report.failed else "upload_cancelled", lang), notes
+        return "done", say("upload_same", lang), notes
+    outcome = "failed" if report.failed else "cancelled"
+    return outcome, say(f"upload_{outcome}", lang), notes
 
 
 def reason_words(reason: str, lang: Lang) -> str:
-    """The half of `place: Chinese (English)`, as errors are written, in the page's language."""
+    """The half of `place: Chinese (English)`, as errors are written, in the page's language.
+
+    Notices have no place.
+    """
     found = _REASON.fullmatch(reason)
     return found["zh" if lang == "zh" else "en"] if found else reason
-
-
-def metadata_from(fields: Mapping[str, object]) -> Metadata:
-    """What an official typed about a document.
-
-    Raises
-    ------
-    CorpusError
-        If the date is none.
-    """
-    words = {name: " ".join(str(fields.get(name) or "").split())[:200] for name in FIELDS}
-    date = words["date"]
-    if date and not _DATE.fullmatch(date):
-        raise CorpusError(say("bad_date", "zh", date=date), say("bad_date", "en", date=date))
-    return Metadata(**words)
 
 
 def uploaded_file(path: object, name: object, folder: Path) -> tuple[Path, str]:
@@ -194,7 +203,8 @@ def uploaded_file(path: object, name: object, folder: Path) -> tuple[Path, str]:
     CorpusError
         If the path does not lie in the upload folder: a page could name any file of the machine.
     """
-    shown = Path(str(name).replace("\\", "/")).name.strip() or "document"
+    parts = str(name).replace("\\", "/").split("/")
+    shown = "/".join(p.strip() for p in parts if p.strip(" .")) or "document"
     found = Path(str(path))
     inside = found.is_file() and found.resolve().is_relative_to(folder.resolve())
     if not inside:
@@ -202,8 +212,9 @@ def uploaded_file(path: object, name: object, folder: Path) -> tuple[Path, str]:
     return found, shown
 
 
-def _decision(more: int, lang: Lang) -> str:
-    note = f"<span>{escape(say('peek_more', lang, n=more))}</span>" if more else ""
+def _decision(more: int, notice: str, lang: Lang) -> str:
+    said = [reason_words(notice, lang), say("peek_more", lang, n=more) if more else ""]
+    note = "".join(f"<span>{escape(words)}</span>" for words in said if words)
     return (
         '<footer class="panefoot"><button type="button" class="primary" data-do="decide" '
         f'data-answer="add">{escape(say("peek_add", lang))}</button>'

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+from corpus.errors import UserError
+from corpus.people import People
+from rag.manifest import metadata_from
 from ui.asking import as_number
 from ui.cases import (
     CaseCard,
@@ -18,6 +21,7 @@ from ui.cases import (
     render_cases,
     render_places,
     render_scope,
+    render_years,
 )
 from ui.chat import citation_from, render_rating, render_turn
 from ui.conversations import Conversations, render_list
@@ -25,21 +29,29 @@ from ui.documents import (
     ROWS,
     add_file,
     added_words,
-    metadata_from,
     peek_file,
     render_documents,
     render_preview,
+    render_watched,
     rows_of,
     split_of,
     state_of,
     uploaded_file,
 )
 from ui.evaluate import Evaluation, render_ratings
-from ui.export import Exported, export_answer
+from ui.export import Exported, export_answers
+from ui.labelling import (
+    Label,
+    label_data,
+    label_from,
+    label_of,
+    render_form,
+    render_questions,
+)
 from ui.service import Service, explain
 from ui.shell import render_indexing, render_problem, render_welcome
 from ui.source import render_missing, render_source
-from ui.text import CAUSES, Lang, as_lang
+from ui.text import CAUSES, Lang, as_lang, say
 
 Payload = dict[str, object]
 Endpoint = Callable[[Payload, Lang], Payload]
@@ -55,7 +67,7 @@ class Endpoints:
         self._uploads = uploads
         self._adding = threading.Lock()
         self._cancelled = threading.Event()
-        self._adding_progress = (0, 0)
+        self._adding_progress = ("", 0, 0)
         self._known_cards: dict[int, list[CaseCard]] = {}
         self._evaluation = Evaluation()
 
@@ -82,8 +94,13 @@ class Endpoints:
             self.add,
             self.adding,
             self.cancel,
+            self.watched,
             self.remove,
             self.evaluation,
+            self.questions,
+            self.label,
+            self.keep_label,
+            self.unlabel,
         ]
         return [_guarded(endpoint) for endpoint in bound]
 
@@ -192,7 +209,7 @@ class Endpoints:
         return {"html": render_case(document, node, lang)}
 
     def scope(self, payload: Payload, lang: Lang) -> Payload:
-        """The options of the two selectors under the question box."""
+        """The options of the selectors under the question box."""
         cards = self._cards()
         with_cases = {card.document_id for card in cards}
         library = self._service.assistant.library
@@ -200,6 +217,7 @@ class Endpoints:
         return {
             "cases": render_scope(cards, others[:MAX_OPTIONS], lang),
             "places": render_places(library.store.places()[:MAX_OPTIONS], lang),
+            "dates": render_years((row.date for row in library.documents()), lang),
         }
 
     def documents(self, payload: Payload, lang: Lang) -> Payload:
@@ -241,24 +259,32 @@ class Endpoints:
         path, name = self._uploaded(payload)
         try:
             with self._adding:
-                self._adding_progress = (0, 0)
+                self._adding_progress = ("", 0, 0)
                 self._cancelled.clear()
                 library = self._service.assistant.library
                 report = add_file(library, path, name, self._report, self._cancelled.is_set)
         finally:
             path.unlink(missing_ok=True)
-        state, notes = added_words(report, library, name, lang)
-        return {"state": state, "notes": notes}
+        outcome, state, notes = added_words(report, library, name, lang)
+        return {"outcome": outcome, "state": state, "notes": notes}
 
     def adding(self, payload: Payload, lang: Lang) -> Payload:
         """How far the file being added has come."""
-        done, total = self._adding_progress
-        return {"done": done, "total": total}
+        stage, done, total = self._adding_progress
+        words = say("upload_encoding" if stage == "编码" else "upload_reading", lang)
+        return {"stage": words, "done": done, "total": total}
 
     def cancel(self, payload: Payload, lang: Lang) -> Payload:
         """Stop adding the file that is being read; what is already in stays."""
         self._cancelled.set()
         return {}
+
+    def watched(self, payload: Payload, lang: Lang) -> Payload:
+        """How things stand with the watched folder; no words while there is none to watch."""
+        state, watches = self._service.watched, self._service.watches
+        if state is None:
+            return {"html": "", "changed": "", "watches": watches}
+        return {"html": render_watched(state, lang), "changed": state.changed, "watches": watches}
 
     def remove(self, payload: Payload, lang: Lang) -> Payload:
         """Remove a document."""
@@ -275,16 +301,52 @@ class Endpoints:
         shown = self._evaluation.show(assistant.library.home, lang)
         return {**shown, "ratings": render_ratings(self._talks().ratings(), lang)}
 
+    def questions(self, payload: Payload, lang: Lang) -> Payload:
+        """The evaluation questions of this office."""
+        return {"html": render_questions(self._store.questions(), lang)}
+
+    def label(self, payload: Payload, lang: Lang) -> Payload:
+        """The form of an evaluation question: kept, begun from an answer, or empty."""
+        kept = [q for q in self._store.questions() if q.id == as_number(payload.get("question"))]
+        answer = self._talks().answer(as_number(payload.get("message")))
+        label = label_from(kept[0]) if kept else label_of(answer) if answer else Label()
+        return {"html": render_form(label, lang)}
+
+    def keep_label(self, payload: Payload, lang: Lang) -> Payload:
+        """Keep what the form holds, or say what is wrong with it."""
+        library, changed = self._service.assistant.library, as_number(payload.get("id"))
+        documents = (library.document(row.id) for row in library.documents())
+        try:
+            question, data = label_data(payload, documents)
+        except UserError as error:
+            return {"problem": explain(error, lang)}
+        kept = self._store.put_question(question, data)
+        if changed and changed != kept:  # it was reworded
+            self._store.delete_question(changed)
+        return {}
+
+    def unlabel(self, payload: Payload, lang: Lang) -> Payload:
+        """Delete an evaluation question."""
+        self._store.delete_question(as_number(payload.get("question")))
+        return {}
+
     def export(self, conversation: int, message: int, kind: str) -> Exported | None:
-        """An answer as a file; None if there is none of that number or kind."""
-        answer = self._talks().answer(conversation, message)
-        return None if answer is None else export_answer(answer, kind)
+        """A conversation (message 0) or one answer as a file; None if there is no such thing."""
+        if message:
+            answer = self._talks().answer(message)
+            return export_answers([answer], kind) if answer else None
+        kept = [m.answer for m in self._talks().messages(conversation)]
+        return export_answers(kept, kind, self._talks().title(conversation))
 
     def _uploaded(self, payload: Payload) -> tuple[Path, str]:
         return uploaded_file(payload.get("path"), payload.get("name"), self._uploads)
 
     def _report(self, stage: str, done: int, total: int) -> None:
-        self._adding_progress = (done, total)
+        self._adding_progress = (stage, done, total)
+
+    @property
+    def _store(self) -> People:
+        return self._service.assistant.library.store
 
     def _talks(self) -> Conversations:
         return Conversations(self._service.assistant)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from corpus.errors import UserError
 from ui.conversations import Rating
-from ui.markup import escape
+from ui.markup import escape, icon_button
 from ui.service import Progress, explain
 from ui.text import CAUSES, Lang, local_time, say
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 FOLDER = "evaluations"  # in the home folder
 COMPARED = 8  # the last runs are compared
-SPLITS = ("test", "dev", "all")
+OFFICE = "office"  # the split of the questions that people wrote
+SPLITS = ("test", "dev", "all", OFFICE)
 _COLUMNS = ("Success@5", "must", "precision", "recall", "verbatim")
 
 
@@ -65,15 +66,7 @@ class Evaluation:
         found = sorted((home / FOLDER).glob("*.json"), reverse=True)[:COMPARED]
         key = (lang, *(file.name for file in found))
         if found and key not in self._shown:
-            from eval.report import html_body
-            from eval.runs import load_run
-
-            runs = []
-            for file in found:
-                with suppress(UserError):  # of another version: the others still count
-                    runs.append(load_run(file))
-            html = render_comparison(runs, lang) + html_body(runs[0]) if runs else ""
-            self._shown = {key: html}
+            self._shown = {key: _render_runs(found, lang)}
         return self._shown.get(key, "")
 
     def _run(self, assistant: "Assistant", split: str) -> None:
@@ -96,6 +89,22 @@ class Evaluation:
 
 class _Stopped(Exception):  # noqa: N818 - not an error
     """The evaluation was given up."""
+
+
+def _render_runs(files: Sequence[Path], lang: Lang) -> str:
+    """The report of the newest run, with what changed since the one before it."""
+    from eval.report import html_body
+    from eval.runs import compare, load_run
+
+    runs: list[Run] = []
+    for file in files:
+        with suppress(UserError):  # of another version: the others still count
+            runs.append(load_run(file))
+    if not runs:
+        return ""
+    before = next((run for run in runs[1:] if run.split == runs[0].split), None)
+    differences = compare(before, runs[0]) if before else ()
+    return render_comparison(runs, lang) + html_body(runs[0], differences, lang)
 
 
 def render_progress(done: int, total: int, lang: Lang) -> str:
@@ -156,9 +165,10 @@ def render_ratings(ratings: Sequence[Rating], lang: Lang) -> str:
 
 def _bad_rating(rating: Rating, lang: Lang) -> str:
     note = f"<span>{escape(rating.note)}</span>" if rating.note else ""
+    add = icon_button("label", say("label", lang), "label")
     return (
-        f"<li><b>{escape(say('cause_' + rating.verdict, lang))}</b>"
-        f"<span>{escape(rating.question)}</span>{note}</li>"
+        f'<li data-message="{rating.message}"><b>{escape(say("cause_" + rating.verdict, lang))}</b>'
+        f'<span>{escape(rating.question)}</span>{note}<span class="tools">{add}</span></li>'
     )
 
 
@@ -172,11 +182,18 @@ def _cell(run: "Run", before: "Run | None", name: str) -> str:
 
 def _evaluate(assistant: "Assistant", split: str, report: Progress) -> None:
     try:
-        from eval.questions import load_questions
+        from eval.questions import load_questions, office_questions
         from eval.runner import evaluate
         from eval.runs import save_run
     except ImportError as error:
         zh, en = say("evaluate_missing", "zh"), say("evaluate_missing", "en")
         raise UserError(zh, en) from error
-    run = evaluate(assistant, load_questions(None, split), split=split, progress=report)
+    problems: tuple[str, ...] = ()
+    if split == OFFICE:
+        questions, problems = office_questions(assistant.library.store)
+        if not questions:
+            raise UserError(say("office_empty", "zh"), say("office_empty", "en"))
+    else:
+        questions = load_questions(None, split)
+    run = evaluate(assistant, questions, split=split, progress=report, problems=problems)
     save_run(run, assistant.library.home / FOLDER)

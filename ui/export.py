@@ -1,5 +1,6 @@
-"""An answer in, a file to download out."""
+"""An answer or a conversation in, a file to download out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -27,17 +28,23 @@ class Exported:
         return f"attachment; filename*=UTF-8''{quote(self.name)}"
 
 
-def export_answer(answer: Answer, kind: str) -> Exported | None:
-    """The answer with its sources as Word or Markdown; None for other kinds."""
-    if kind not in KINDS:
+def export_answers(answers: Sequence[Answer], kind: str, title: str = "") -> Exported | None:
+    """Answers with their sources as Word or Markdown; None for other kinds or no answers.
+
+    A conversation has a `title`; a single answer goes by its question.
+    """
+    if kind not in KINDS or not answers:
         return None
-    data = to_docx(answer) if kind == "docx" else to_markdown(answer).encode()
-    return Exported(f"{_file_name(answer)}.{kind}", KINDS[kind], data)
+    if kind == "docx":
+        data = to_docx(*answers, title=title)
+    else:
+        data = to_markdown(*answers, title=title).encode()
+    return Exported(f"{_file_name(title or answers[0].question)}.{kind}", KINDS[kind], data)
 
 
-def _file_name(answer: Answer) -> str:
-    """The question without what file systems do not take."""
-    name = "".join(c for c in title_of(answer.question) if c.isprintable() and c not in _FORBIDDEN)
+def _file_name(title: str) -> str:
+    """The title without what file systems do not take."""
+    name = "".join(c for c in title_of(title) if c.isprintable() and c not in _FORBIDDEN)
     return name.strip(" .") or "answer"
 
 

@@ -32,6 +32,7 @@ _ICONS = {  # 20 x 20, drawn with strokes of the text's colour
     "file": "M5 3h7l3 3v11H5zM12 3v3h3",
     "ask": "M4 4h12v9H9l-3 3v-3H4z",
     "download": "M10 3v9M6 9l4 4 4-4M4 16h12",
+    "label": "M3 5h9M3 10h6M3 15h6M14 10v7M10.5 13.5h7",
     "info": "M10 17a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM10 9v4M10 6.5v.01",
 }
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpus.errors import UserError
@@ -16,6 +17,8 @@ from ui.text import Lang, say
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
+    from rag.library import Library
+    from rag.watch import Watcher, WatchState
 
 Progress = Callable[[str, int, int], None]
 Opener = Callable[[Progress], "Assistant"]
@@ -28,8 +31,12 @@ MAX_ANSWERING = 2  # questions answered at the same time; more would only slow e
 class Service:
     """The assistant behind the page, from its opening to its closing."""
 
-    def __init__(self, opener: Opener) -> None:
+    def __init__(self, opener: Opener, *, watch: Path | None = None) -> None:
         self._opener = opener
+        self._watch = watch
+        self._watcher: Watcher | None = None
+        self._watching: threading.Thread | None = None
+        self._stop_watching = threading.Event()
         self._assistant: Assistant | None = None
         self._failure: BaseException | None = None
         self._opened = threading.Event()
@@ -67,10 +74,23 @@ class Service:
             raise UserError(say("indexing", "zh") + "。", say("indexing", "en") + ".")
         return self._assistant
 
+    @property
+    def watches(self) -> bool:
+        """Whether there is a folder to watch, once the assistant is open."""
+        return self._watch is not None
+
+    @property
+    def watched(self) -> "WatchState | None":
+        """How things stand with the watched folder, if there is one."""
+        return self._watcher.state if self._watcher else None
+
     def close(self) -> None:
-        """Stop all answers and close the assistant."""
+        """Stop all answers and the watching, and close the assistant."""
         self.runs.stop_all()
+        self._stop_watching.set()
         self._opened.wait(30)
+        if self._watching is not None:
+            self._watching.join(30)
         if self._assistant is not None:
             self._assistant.close()
             self._assistant = None
@@ -91,11 +111,23 @@ class Service:
 
     def _open(self) -> None:
         try:
-            self._assistant = self._opener(self.report)
+            assistant = self._opener(self.report)
+            if self._watch is not None:
+                self._follow(assistant.library, self._watch)
+            self._assistant = assistant
         except Exception as error:  # noqa: BLE001 - shown in the page and raised by `serve`
             self._failure = error
         finally:
             self._opened.set()
+
+    def _follow(self, library: "Library", folder: Path) -> None:
+        from rag.watch import Watcher
+
+        self._watcher = Watcher(library, folder)
+        self._watching = threading.Thread(
+            target=self._watcher.run, args=(self._stop_watching,), name="watch", daemon=True
+        )
+        self._watching.start()
 
 
 class Runs:

@@ -8,6 +8,7 @@ from ui.markup import escape, icon, icon_button
 from ui.text import EXAMPLES, Lang, say
 
 VIEWS = ("ask", "cases", "documents", "evaluate")
+_STEPS = {"读取": "Reading", "编码": "Indexing", "重新编码": "Indexing again"}
 MAX_QUESTION = 50_000  # characters; the assistant has a lower limit and says so, a box only cuts
 
 
@@ -44,8 +45,13 @@ def render_indexing(lang: Lang, stage: str, done: int, total: int) -> str:
     return (
         f'<div class="opening"><h1>{title}</h1><p>{escape(say("indexing_hint", lang))}</p>'
         f'<progress max="100" value="{share}" aria-label="{title}"></progress>'
-        f"<p>{escape(stage)} {f'{done} / {total}' if total else ''}</p></div>"
+        f"<p>{escape(_step(stage, lang))} {f'{done} / {total}' if total else ''}</p></div>"
     )
+
+
+def _step(stage: str, lang: Lang) -> str:
+    """What the library says it does, in the language of the page."""
+    return stage if lang == "zh" else _STEPS.get(stage, "")
 
 
 def render_problem(message: str) -> str:
@@ -102,7 +108,9 @@ def _composer(lang: Lang) -> str:
         f'<div class="bar"><span class="scope" role="group" '
         f'aria-label="{escape(say("scope", lang))}">'
         f'<select name="place" aria-label="{escape(say("place", lang))}"></select>'
-        f'<select name="case" aria-label="{escape(say("scope", lang))}"></select></span>'
+        f'<select name="case" aria-label="{escape(say("scope", lang))}"></select>'
+        f'<select name="date" aria-label="{escape(say("field_date", lang))}" hidden></select>'
+        "</span>"
         f'<span class="keys"><span class="idle">{escape(say("keys", lang))}</span>'
         f'<span class="busy">{escape(say("keys_running", lang))}</span></span>'
         f'<button type="submit" class="send" title="{escape(say("send", lang))}" '
@@ -133,7 +141,7 @@ def _documents(lang: Lang, max_file_mb: int) -> str:
         f'<input type="file" multiple data-on="files" data-mb="{max_file_mb}"></label>'
         f'<label class="peek"><input type="checkbox" data-on="peek">'
         f"<span>{escape(say('peek', lang))}</span></label>"
-        f'<div class="uploads" role="status" aria-live="polite" '
+        f'<div class="watched"></div><div class="uploads" role="status" aria-live="polite" '
         f'aria-label="{escape(say("upload_list", lang))}"></div>'
         f'<label class="find">{icon("search")}<input type="search" placeholder="{find}" '
         f'aria-label="{find}" maxlength="100" data-on="find-document"></label>'
@@ -157,7 +165,7 @@ def _evaluate(lang: Lang) -> str:
         f'<button type="button" class="primary" data-do="evaluate">'
         f"{escape(say('evaluate_run', lang))}</button></p>"
         '<div class="run" role="status" aria-live="polite"></div>'
-        '<div class="ratings result"></div>'
+        '<div class="office result"></div><div class="ratings result"></div>'
         f'<div class="scores result"><p class="empty">{escape(say("evaluate_empty", lang))}</p>'
         "</div></div></section>"
     )

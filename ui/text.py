@@ -6,6 +6,8 @@ Chinese is the language of the product; English is a full second, never a mixtur
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from ui.evaluation_text import EVALUATION_TEXT
+
 Lang = Literal["zh", "en"]
 
 CAUSES: Final = ("引文不符", "数字有误", "应拒未拒", "遗漏", "其他")
@@ -77,6 +79,7 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "no_match": ("没有匹配的对话", "No matching conversation"),
     "rename": ("重命名", "Rename"),
     "delete": ("删除", "Delete"),
+    "export_talk": ("导出整个对话（Word）", "Export the conversation (Word)"),
     "delete_conversation": (
         "删除这个对话？其中的回答和评价也会删除。",
         "Delete this conversation with its answers and ratings?",
@@ -105,6 +108,9 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "keys_running": ("Esc 停止", "Esc to stop"),
     "scope": ("提问范围", "Scope"),
     "all_places": ("全部地区", "All places"),
+    "all_dates": ("全部日期", "All dates"),
+    "since_year": ("{year} 年以来", "Since {year}"),
+    "only_year": ("{year} 年", "In {year}"),
     "all_cases": ("全部材料", "All documents"),
     "whole_document": ("整篇文档", "Whole document"),
     "disclaimer": (
@@ -121,12 +127,17 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "working_verify": ("即将完成…", "Nearly done…"),
     "stopped": ("已停止，以上内容未经核验。", "Stopped; the text above was not checked."),
     "stopped_early": ("已停止。", "Stopped."),
+    "scoped": (
+        "只在所选的提问范围内查找；放宽地区、材料或日期后可以再问。",
+        "Only the chosen scope was searched; widen the place, document or date and ask again.",
+    ),
     "unsaved": (
         "这次问答没有保存：{reason}",
         "This answer was not saved: {reason}",
     ),
     # Answer
     "understood": ("按此理解：", "Understood as: "),
+    "edit_asked": ("修改问题后再问", "Edit the question and ask again"),
     "edit_question": ("修改", "Edit"),
     "stage_complete": ("理解", "Understand"),
     "stage_retrieve": ("检索", "Retrieve"),
@@ -142,9 +153,11 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "source_n": ("出处 {n}:{place}", "Source {n}: {place}"),
     "supported": ("已核验，与出处相符（{score}）", "Checked against its source ({score})"),
     "unsupported": ("未通过核验：{reason}", "Not supported: {reason}"),
-    "no_evidence": ("未找到依据", "no evidence found"),
     "unsupported_short": ("存疑", "unsupported"),
-    "refused": ("材料中没有找到相关内容。", "The documents do not say."),
+    "refused": (
+        "材料中没有找到能回答这个问题的内容。",
+        "The documents do not answer this question.",
+    ),
     "nearest": ("最接近的段落（不是对问题的回答）", "Nearest passages (not an answer)"),
     "open_source": ("查看原文", "Read in context"),
     "note": ("说明", "Note"),
@@ -225,9 +238,26 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "upload_deciding": ("等待确认", "Waiting for your decision"),
     "upload_waiting": ("等待", "Waiting"),
     "upload_sending": ("传输", "Sending"),
-    "upload_reading": ("解析和索引", "Reading and indexing"),
+    "upload_reading": ("读取", "Reading"),
+    "upload_encoding": ("编码", "Encoding"),
+    "upload_sum": (
+        "共 {total} 个文件，已完成 {done}，失败 {failed}，剩余 {left}",
+        "{total} files: {done} done, {failed} failed, {left} to go",
+    ),
+    "upload_sum_done": (
+        "共 {total} 个文件，已完成 {done}，失败 {failed}",
+        "{total} files: {done} done, {failed} failed",
+    ),
+    "cancel_all": ("全部取消", "Cancel all"),
+    "clear_list": ("清除列表", "Clear the list"),
+    "watching": ("正在监视文件夹 {folder}，共 {n} 个文件", "Following {folder}, {n} files"),
+    "watch_last": (
+        "；{time} 新增 {added}、更新 {replaced}、移除 {removed}",
+        "; at {time} {added} added, {replaced} replaced, {removed} removed",
+    ),
+    "watch_failed": ("{n} 个文件未能添加", "{n} files could not be added"),
     "upload_done": ("已添加，{n} 段", "Added, {n} passages"),
-    "upload_same": ("已在材料库中，没有重复添加", "Already there, not added twice"),
+    "upload_same": ("已有，未重复添加", "Already there, not added twice"),
     "upload_cancelled": ("已取消", "Cancelled"),
     "upload_failed": ("未添加", "Not added"),
     "upload_refused": (
@@ -264,39 +294,10 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "field_theme": ("主题", "Theme"),
     "save": ("保存", "Save"),
     "saved": ("已保存", "Saved"),
-    "bad_date": (
-        "日期“{date}”无法识别，请写成 2024、2024-03 或 2024-03-15。",
-        "“{date}” is not a date; write 2024, 2024-03 or 2024-03-15.",
-    ),
     "preview_title": ("拆分预览", "How it was split"),
     "preview_chunks": ("{n} 段", "{n} passages"),
     "chunk_n": ("第 {n} 段", "Passage {n}"),
-    # Evaluation
-    "evaluate_title": ("效果评测", "Evaluation"),
-    "evaluate_hint": (
-        "用随项目提供的题目检验检索和回答；运行期间可以继续提问。",
-        "Checks retrieval and answers with the questions that come with the project; "
-        "you can go on asking meanwhile.",
-    ),
-    "evaluate_run": ("开始评测", "Run"),
-    "evaluate_running": ("评测进行中", "Running"),
-    "evaluate_missing": (
-        "评测部分没有安装，请用完整安装包重新安装。",
-        "The evaluation part is not installed; install the complete package.",
-    ),
-    "evaluate_empty": ("还没有评测结果", "No results yet"),
-    "ratings_title": ("收到的评价", "Ratings"),
-    "evaluate_compared": ("与以往比较", "Compared with earlier runs"),
-    "evaluate_questions": ("题数", "Questions"),
-    "evaluate_split": ("题目", "Questions"),
-    "split_test": ("测试题", "Test questions"),
-    "split_dev": ("开发题", "Development questions"),
-    "split_all": ("全部题目", "All questions"),
-    "metric_Success5": ("前五命中", "Hit@5"),
-    "metric_must": ("要点齐全", "Facts stated"),
-    "metric_precision": ("引用准确", "Citation precision"),
-    "metric_recall": ("引用完整", "Citation recall"),
-    "metric_verbatim": ("逐字一致", "Verbatim"),
+    **EVALUATION_TEXT,
 }
 
 

@@ -6,8 +6,9 @@
   const { state, $, $$, call, words, toast, remembered, grow } = z;
   const { setConversation, choose, startNew, listConversations, rename, forget, ask, stop } = z;
   const { cite, choosesAnswer, closePane, jump, copy, rate, loadCases, findCase, readInto } = z;
-  const { askCase, markScope, loadDocuments, addFiles, removeDocument, describe } = z;
-  const { followEvaluation } = z;
+  const { askCase, fillScope, markScope, loadDocuments, addFiles, dropFiles, removeDocument } = z;
+  const { describe, followEvaluation, followWatched } = z;
+  const { loadLabels, openLabel, keepLabel, removeLabel } = z;
   let root;
 
   // ---- Start, language, views ----------------------------------------------------------------
@@ -24,6 +25,7 @@
     root.addEventListener("change", onChange);
     for (const kind of ["dragover", "dragleave", "drop"]) root.addEventListener(kind, onDrag);
     document.addEventListener("keydown", (event) => event.key === "Escape" && onEscape(event));
+    window.addEventListener("beforeunload", (event) => state.sending && event.preventDefault());
     window.addEventListener("hashchange", () => show(location.hash.slice(1)));
     draw();
   }
@@ -32,7 +34,9 @@
     document.documentElement.lang = state.lang === "en" ? "en" : "zh-CN";
     root.lang = document.documentElement.lang;
     document.title = words("name");
+    const uploads = $(".uploads"); // goes on while the language changes
     root.innerHTML = z.gradio.props.value.shells[state.lang];
+    if (uploads) $(".uploads").replaceWith(uploads);
     state.turn = null;
     show(location.hash.slice(1));
     await open();
@@ -47,8 +51,7 @@
       if (!page.failed) setTimeout(open, POLL_MS);
       return;
     }
-    $("select[name=place]").innerHTML = page.places;
-    $("select[name=case]").innerHTML = page.cases;
+    fillScope(page);
     $(".list").innerHTML = page.conversations;
     setConversation(page.conversation, page.html);
     load(root.dataset.view);
@@ -67,8 +70,14 @@
 
   function load(view) {
     if (view === "cases" && !$(".cases .sheet").childElementCount) loadCases();
-    if (view === "documents") loadDocuments();
-    if (view === "evaluate") followEvaluation();
+    if (view === "documents") {
+      loadDocuments();
+      followWatched();
+    }
+    if (view === "evaluate") {
+      loadLabels();
+      followEvaluation();
+    }
   }
 
   // ---- Events --------------------------------------------------------------------------------
@@ -125,6 +134,9 @@
     "more-documents": (b) => loadDocuments(Number(b.dataset.limit)),
     "remove-document": removeDocument,
     evaluate: () => followEvaluation(true),
+    label: openLabel,
+    unlabel: removeLabel,
+    "close-dialog": (b) => b.closest("dialog").close(),
     "stop-evaluation": () => call("evaluation", { stop: true }),
   };
 
@@ -146,6 +158,10 @@
     event.preventDefault();
     if (event.target.matches(".about")) {
       describe(event.target);
+      return;
+    }
+    if (event.target.matches(".label")) {
+      keepLabel(event.target);
       return;
     }
     const box = $("#question");
@@ -207,7 +223,7 @@
     event.preventDefault();
     const over = event.type === "dragover";
     $(".drop").classList.toggle("over", over);
-    if (event.type === "drop") addFiles(event.dataTransfer.files);
+    if (event.type === "drop") dropFiles(event.dataTransfer);
   }
 
   Object.assign(z, { mount, show });

@@ -17,7 +17,8 @@ window.zhengwen = {};
     position: 0,
     opener: null, // what to focus again when the pane closes
     cases: { place: "", theme: "", words: "" },
-    files: [], // waiting to be added
+    queue: [], // files of this visit, with the stage they are in
+    sending: false, // whether files are being added
     decide: null, // takes the answer to whether the previewed file is to be added
   };
 

@@ -108,6 +108,7 @@
       conversation: state.conversation,
       place: $("select[name=place]").value,
       case: $("select[name=case]").value,
+      date: $("select[name=date]").value,
     });
     watch(state.run);
   }
