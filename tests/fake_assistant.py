@@ -9,6 +9,7 @@ from corpus.builtin import builtin_document
 from corpus.chunks import split_chunks
 from corpus.errors import StoreError
 from corpus.outline import parse_outline
+from corpus.people import Question
 from corpus.types import Chunk, Document
 from rag.types import Answer, Citation, Delta, Filters, Sentence, Stage, Support, Table
 
@@ -71,6 +72,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.talks: dict[int, SimpleNamespace] = {}
         self.kept: dict[int, SimpleNamespace] = {}
+        self.labels: dict[str, Question] = {}
 
     def conversations(self, query: str = "") -> list[SimpleNamespace]:
         found = [t for t in self.talks.values() if query in t.title]
@@ -103,6 +105,19 @@ class FakeStore:
 
     def delete_conversation(self, conversation: int) -> None:
         del self.talks[conversation]
+
+    def message(self, message: int) -> SimpleNamespace | None:
+        return self.kept.get(message)
+
+    def questions(self) -> list[Question]:
+        return list(self.labels.values())
+
+    def put_question(self, question: str, data: str) -> int:
+        self.labels[question] = Question(len(self.labels) + 1, question, data)
+        return self.labels[question].id
+
+    def delete_question(self, question: int) -> None:
+        self.labels = {text: q for text, q in self.labels.items() if q.id != question}
 
     def rated_messages(self) -> list[SimpleNamespace]:
         return [m for m in self.kept.values() if m.rating]

@@ -27,13 +27,16 @@ def free_port():
 
 
 @contextmanager
-def serving(folder, home):
+def serving(folder, home, watch=None):
     """A server process and its address."""
     command = [sys.executable, str(ROOT / "tests/page_server.py"), str(free_port()), str(home)]
+    command += [str(watch)] if watch else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as server:
-        yield server, server.stdout.readline().strip()
-        server.terminate()
-        server.wait(30)
+        try:
+            yield server, server.stdout.readline().strip()
+        finally:
+            server.terminate()
+            server.wait(30)
 
 
 def ask(page, question):

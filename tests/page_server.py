@@ -1,4 +1,5 @@
-"""Serves the page for the browser tests: `python page_server.py PORT HOME`, or PORT "fake" | "slow"."""
+"""Serves the page for the browser tests: `python page_server.py PORT HOME [WATCH]`; HOME may be
+"fake" or "slow"."""
 
 import sys
 import time
@@ -26,4 +27,5 @@ if __name__ == "__main__":
         sys.stdout.write(address + "\n")
         sys.stdout.flush()
 
-    serve(opener, port=int(sys.argv[1]), announce=announce)
+    watch = Path(sys.argv[3]) if len(sys.argv) > 3 else None
+    serve(opener, port=int(sys.argv[1]), watch=watch, announce=announce)

@@ -2,11 +2,18 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from rag.config import choose_model, load_config
+from ui.cli import _COMMANDS, main
+
+MODEL = Path(__file__).parent.parent / "embeddings" / "model"
 QUESTION = "深圳有多少台ATM机支持外卡取现?"
 
 
@@ -137,10 +144,81 @@ def test_a_missing_file_is_reported_and_the_rest_is_added(home, tmp_path) -> Non
     zhengwen(home, "add", tmp_path / "没有.txt", check=1)
 
 
+def test_files_come_from_a_list_and_what_is_known_is_corrected(home, tmp_path) -> None:
+    (tmp_path / "班车.txt").write_text("班车每日七点二十分从东门发车。", "utf-8")
+    manifest = tmp_path / "清单.csv"
+    manifest.write_text(
+        "路径,标题,地区,日期\n班车.txt,班车安排,珠海市,2024年3月\n无.txt,,,\n", "utf-8"
+    )
+    done = zhengwen(home, "add", "--manifest", manifest, "--json")
+    [number] = json.loads(done.stdout)["added"]
+    assert "清单.csv:3" in done.stderr
+    zhengwen(home, "set", number, "--date", "2025/1/2", "--place", "")
+    listed = json.loads(zhengwen(home, "list", "--json").stdout)["documents"]
+    [info] = [d for d in listed if d["id"] == number]
+    assert (info["title"], info["place"], info["date"]) == ("班车安排", "", "2025-01-02")
+    assert "去年" in zhengwen(home, "set", number, "--date", "去年", check=1).stderr
+    zhengwen(home, "set", number, check=2)
+    zhengwen(home, "add", check=2)
+    zhengwen(home, "remove", number)
+    assert f"{number}\t已移除" in zhengwen(home, "list", "--all").stdout
+    assert "班车安排" not in zhengwen(home, "list").stdout
+
+
+def test_folder_is_watched_until_it_is_interrupted(home, tmp_path) -> None:
+    folder = tmp_path / "材料"
+    folder.mkdir()
+    (folder / "船期.txt").write_text("渡船每小时一班。", "utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ui.cli", "--home", str(home), "add", "--watch", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+    )
+    with process:
+        assert process.stdout.readline() == "新增 1，更新 0，移除 0\n"
+        (folder / "船期.txt").unlink()
+        assert process.stdout.readline() == "新增 0，更新 0，移除 1\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
 def test_check_and_rebuild_find_everything_in_order(home) -> None:
     zhengwen(home, "rebuild")
     report = json.loads(zhengwen(home, "check", "--json").stdout)
     assert report["problems"] == []
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_help_is_chinese_with_english_beside_it(command, capsys) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"用法 (usage): zhengwen {command} ")
+    options = shown.split("选项 (options):")[1]
+    for words in re.split(r"\n  (?=-)", options)[1:]:
+        assert re.search("[\u4e00-\u9fff]", words), words
+        assert re.search(r"\(.*[a-z]", words, re.DOTALL), words
+
+
+def test_without_a_question_nothing_is_opened(tmp_path) -> None:
+    zhengwen(tmp_path / "new", "ask", check=2)
+    zhengwen(tmp_path / "new", "search", check=2)
+    assert not (tmp_path / "new").exists()
+
+
+def test_model_that_was_rebuilt_with_stays_chosen(tmp_path) -> None:
+    home = tmp_path / "home"
+    zhengwen(home, "list")
+    settings = '# 设置\nmodel = "old"\n\n[answers]\nmax_chars = 500\n'
+    (home / "config.toml").write_text(settings, "utf-8")
+    zhengwen(home, "rebuild", "--model", MODEL)
+    config = load_config(home)
+    assert (Path(config.model), config.answers.max_chars) == (MODEL.resolve(), 500)
+    assert "# 设置" in (home / "config.toml").read_text("utf-8")
+    (home / "config.toml").unlink()
+    choose_model(home, "BAAI/bge-small-zh-v1.5")
+    assert load_config(home).model == "BAAI/bge-small-zh-v1.5"
 
 
 def test_wrong_usage_exits_with_two(home) -> None:
@@ -160,6 +238,29 @@ def test_failures_are_one_line_with_a_mend(home, tmp_path) -> None:
     (home / "config.toml").write_text('answerer = "gpt"', "utf-8")
     assert "answerer" in zhengwen(home, "ask", QUESTION, check=1).stderr
     (home / "config.toml").unlink()
+
+
+def test_a_damaged_database_gives_way_to_a_backup_and_is_kept(home, tmp_path) -> None:
+    backup, broken = tmp_path / "backup.db", tmp_path / "broken"
+    zhengwen(home, "backup", backup)
+    broken.mkdir()
+    (broken / "zhengwen.db").write_bytes(b"damaged" * 1000)
+    assert "zhengwen restore" in zhengwen(broken, "list", check=1).stderr
+    refused = zhengwen(broken, "restore", __file__, check=1)
+    assert "不是本程序的完整备份" in refused.stderr
+    assert not (broken / "zhengwen.db.damaged").exists()
+    zhengwen(broken, "restore", backup)
+    assert (broken / "zhengwen.db.damaged").read_bytes() == b"damaged" * 1000
+    assert zhengwen(broken, "list").stdout == zhengwen(home, "list").stdout
+    assert json.loads(zhengwen(broken, "check", "--json").stdout)["problems"] == []
+
+
+def test_reasons_of_the_system_are_told_in_chinese(home, tmp_path) -> None:
+    told = zhengwen(tmp_path / "new", "ask", "--batch", tmp_path / "no.jsonl", check=1).stderr
+    assert "没有这个文件" in told
+    assert "Errno" not in told
+    assert not (tmp_path / "new").exists()
+    assert "这是文件夹" in zhengwen(home, "ask", "--batch", tmp_path, check=1).stderr
 
 
 def test_eval_prints_a_table_and_writes_a_report(home, tmp_path) -> None:

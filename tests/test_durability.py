@@ -1,5 +1,6 @@
 """What survives: killed processes, damaged files, a full disk, many processes at once."""
 
+import errno
 import json
 import os
 import random
@@ -7,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,12 +16,17 @@ import pytest
 import torture
 from torture import open_library, text_of
 
+import embeddings.lists
+import embeddings.seal
 import rag.library
 from corpus.errors import StoreError
 from embeddings.encoder import load_encoder
+from embeddings.lexical import LexicalIndex
 from embeddings.tokens import terms
 
 ROUNDS = int(os.environ.get("ZHENGWEN_TORTURE_ROUNDS", "40"))
+CROWD_S = 60 if ROUNDS > 40 else 4  # how long two writers and four readers work at once
+SERVES_WITHIN_S = 10.0  # of a restart after a kill
 N_MUTATIONS = 200
 
 
@@ -114,7 +121,10 @@ def test_nothing_acknowledged_is_lost_when_a_process_is_killed(memory_path, torm
         assert code == -9, "the child ended by itself"
         n_acknowledged += log.read_text("utf-8").count('"done"')
         without, with_last = replayed(expected, log)
+        began = time.monotonic()
         library = open_library(home)
+        library.snapshot()
+        assert time.monotonic() - began < SERVES_WITHIN_S
         expected = contents(library)
         assert expected in (without, with_last), f"round {number}"
         assert_whole(library)
@@ -241,6 +251,70 @@ def test_a_full_disk_is_named_and_the_old_state_serves(memory_path, n_bytes):
     library.close()
 
 
+class FullDiskError(OSError):
+    """What a failing file layer raises at one of its calls."""
+
+
+@contextmanager
+def failing_at(n, kind):
+    """The n-th write point fails: replacing or opening a file, committing to tantivy or SQLite."""
+    calls = 0
+
+    def failing(function):
+        def call(*args, **kwargs):
+            nonlocal calls
+            calls += 1
+            if calls == n:
+                raise FullDiskError(errno.ENOSPC, "No space left on device")
+            return function(*args, **kwargs)
+
+        return call
+
+    points = {
+        "file": [(Path, "replace"), (os, "fsync"), (embeddings.lists, "write_file")],
+        "seal": [(embeddings.seal, "write_file")],
+        "tantivy": [(LexicalIndex, "apply"), (LexicalIndex, "finish"), (LexicalIndex, "reload")],
+        "store": [(rag.library.Store, "add_documents"), (rag.library.Store, "mark")],
+    }[kind]
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in points:
+            patch.setattr(owner, name, failing(getattr(owner, name)))
+        yield lambda: calls
+
+
+@pytest.mark.parametrize("kind", ["file", "seal", "tantivy", "store"])
+def test_a_failure_at_every_write_point_leaves_a_whole_state(memory_path, kind):
+    n = 0
+    while True:
+        n += 1
+        home = memory_path / f"home{n}"
+        library = open_library(home)
+        library.add([("路灯.txt", text_of("路灯", 1).encode())])
+        before = contents(library)
+        with failing_at(n, kind) as calls:
+            try:
+                library.add([("大.txt", big_text(n))])
+                library.remove([library.documents()[0].id])
+                library.rebuild()
+            except (StoreError, FullDiskError):
+                pass
+            reached = calls() >= n
+        # Questions are answered from a whole state, and what was missed goes in later.
+        snapshot = library.snapshot()
+        assert snapshot.lexical.count == snapshot.vectors.count
+        library.add([("后.txt", text_of("后", 2).encode())])
+        assert "后.txt" in contents(library)
+        assert_whole(library)
+        library.close()
+        again = open_library(home)
+        assert set(contents(again)) <= {*before, "大.txt", "后.txt"}
+        assert_whole(again)
+        again.close()
+        if not reached:
+            return
+        assert n < 40
+
+
 def test_a_home_on_a_full_disk_is_named(memory_path):
     with disk_with(0), pytest.raises(StoreError, match=r"--home|空间|磁盘"):
         open_library(memory_path / "home")
@@ -260,13 +334,15 @@ def test_a_read_only_home_is_named(memory_path):
 def test_two_writers_and_four_readers_lose_and_tear_nothing(memory_path, tormentor):
     home = memory_path / "home"
     open_library(home).close()
-    codes = tormentor(kind="crowd", home=home, stop=memory_path / "stop", n=20)
+    codes = tormentor(kind="crowd", home=home, stop=memory_path / "stop", seconds=CROWD_S)
     assert codes == [0] * 6
     library = open_library(home)
+    written = {p: int((memory_path / f"{p}.written").read_text("utf-8")) for p in "甲乙"}
+    assert min(written.values()) >= 5
     assert contents(library) == {
         f"{prefix}{i}.txt": text_of(f"{prefix}{i}.txt", i)
-        for prefix in "甲乙"
-        for i in range(20)
+        for prefix, n in written.items()
+        for i in range(n)
         if i % 5 != 4
     }
     assert_whole(library)

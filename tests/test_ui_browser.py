@@ -34,7 +34,7 @@ def test_follow_up_shows_how_it_was_understood_and_can_be_edited(visit):
     ask(page, "深圳推动公平竞争审查提质增效有哪些创新做法？")
     turn = ask(page, "那广州呢？")
     understood = turn.locator(".understood b").inner_text()
-    turn.locator("[data-do=edit]").click()
+    turn.locator(".understood [data-do=edit]").click()
     assert page.input_value("#question") == understood
 
 
@@ -137,6 +137,21 @@ def test_answer_is_exported_with_its_sources(visit):
     assert started.value.suggested_filename == "广州税费争议调解机构有几个，配备多少名调解员.docx"
     words = Document(started.value.path()).paragraphs
     assert any("528" in paragraph.text for paragraph in words)
+
+
+def test_a_whole_conversation_is_exported(visit):
+    page = visit()
+    ask(page, FACT)
+    ask(page, ABSENT)
+    entry = page.locator(".list li").first
+    entry.hover()
+    with page.expect_download() as started:
+        entry.locator("a[download]").click()
+    words = [p.text for p in Document(started.value.path()).paragraphs]
+    assert words[0] == FACT
+    assert words[2] == f"一、{FACT}"
+    assert any(w.startswith("二、") for w in words)
+    assert any("人工智能辅助生成" in w for w in words)
 
 
 def test_keyboard_sends_breaks_lines_and_stops(visit):

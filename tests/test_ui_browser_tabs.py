@@ -1,7 +1,7 @@
 """Cases, documents and evaluation in a real browser; how everything looks and reads."""
 
 import pytest
-from page_helpers import ABSENT, EVIL, FACT, ask
+from page_helpers import ABSENT, EVIL, FACT, WAIT_MS, ask, serving
 
 pytestmark = pytest.mark.browser
 
@@ -50,7 +50,7 @@ def test_bad_and_hostile_files_are_told_and_harmless(visit, tmp_path):
     page.click("[data-view=documents]")
     evil, bad = tmp_path / f"{EVIL[:9]}.txt", tmp_path / "空.docx"
     evil.write_text(f"一、{EVIL}\n\n{EVIL}{EVIL}。", "utf-8")
-    bad.write_bytes(b"no office document")
+    bad.write_bytes(b"PK\x03\x04no office document")
     page.set_input_files("[data-on=files]", [evil, bad])
     page.wait_for_selector(".uploads .state:has-text('已添加')")
     page.wait_for_selector(".uploads li.failed p")
@@ -87,12 +87,59 @@ def test_files_are_dragged_in_and_too_large_ones_refused(visit):
     page.dispatch_event(".drop", "drop", {"dataTransfer": carried})
     page.wait_for_selector(".uploads li:has-text('座头鲸.txt') .state:has-text('已添加')")
     page.evaluate("zhengwen.addFiles([window.large])")
+    page.wait_for_selector(".uploads .sum:has-text('共 2 个文件，已完成 1，失败 1')")
     page.wait_for_selector(".uploads li.failed p:has-text('太大.txt 超过 100 MB')")
     page.fill("[data-on=find-document]", "座头鲸")
     page.wait_for_function("document.querySelectorAll('.documents tbody tr').length === 1")
     page.locator(".documents tbody [data-do=ask-case]").click()
     assert page.is_visible("#question")
-    assert "有九名成员" in ask(page, "座头鲸工作组有几名成员？").locator(".s").first.inner_text()
+    assert "有九名成员" in ask(page, "座头鲸工作组有几名成员？").locator(".s").last.inner_text()
+
+
+def test_many_files_stand_in_a_queue_that_can_be_cancelled(visit, tmp_path):
+    page = visit()
+    page.click("[data-view=documents]")
+    files = [tmp_path / f"{name}.txt" for name in ("戊", "己", "庚", "辛")]
+    for file in files:
+        file.write_text("" if file.stem == "己" else f"{file.stem}港有一台起重机。", "utf-8")
+    page.check("[data-on=peek]")  # so that the first one waits for us
+    page.set_input_files("[data-on=files]", files)
+    page.wait_for_selector(".uploads .state:has-text('等待确认')")
+    assert page.locator(".uploads .state:text-is('等待')").count() == 3
+    page.locator(".uploads li", has_text="辛.txt").locator("button").click()
+    page.uncheck("[data-on=peek]")
+    page.click("[data-do=decide][data-answer=add]")
+    page.click("[data-view=ask]")  # and questions go on
+    ask(page, FACT)
+    page.click("[data-view=documents]")
+    page.wait_for_selector(".uploads .sum:has-text('共 4 个文件，已完成 2，失败 1')")
+    rows = page.locator(".uploads li").all_inner_texts()
+    assert "己.txt" in rows[0]  # what failed is seen first
+    assert "文件是空的" in rows[0]
+    assert "已取消" in rows[3]
+    page.click(".switch")  # the list outlives a change of language
+    page.wait_for_selector(".documents :text('Length')")
+    assert page.locator(".uploads li").count() == 4
+    page.click(".uploads .sum button")
+    assert page.locator(".uploads li").count() == 0
+
+
+def test_watched_folder_is_told_and_its_files_appear(browser, tmp_path):
+    folder = tmp_path / "材料"
+    folder.mkdir()
+    with serving(tmp_path, tmp_path / "home", watch=folder) as (_, at):
+        page = browser.new_page(locale="zh-CN")
+        page.set_default_timeout(WAIT_MS)
+        page.goto(f"{at}#documents")
+        page.wait_for_selector(".watched:has-text('正在监视文件夹')")
+        (folder / "灯塔.txt").write_text("灯塔每夜亮灯九小时。", "utf-8")
+        (folder / "空.txt").write_text("", "utf-8")
+        page.wait_for_selector(".documents td:has-text('灯塔')")
+        page.wait_for_selector(".watched:has-text('新增 1') summary:has-text('1 个文件未能添加')")
+        (folder / "灯塔.txt").unlink()
+        page.wait_for_selector(".watched:has-text('移除 1')")
+        page.wait_for_selector(".documents td:has-text('灯塔')", state="detached")
+        page.close()
 
 
 def test_file_is_previewed_before_it_is_added(visit, tmp_path):
@@ -106,7 +153,7 @@ def test_file_is_previewed_before_it_is_added(visit, tmp_path):
     page.click("[data-do=decide][data-answer=discard]")
     page.wait_for_selector(".documents .reader :text('乙.txt中的内容')")
     page.click("[data-do=decide][data-answer=add]")
-    page.wait_for_selector(".uploads .state:has-text('已添加')")
+    page.wait_for_selector(".documents .docname:has-text('乙')")
     names = page.locator(".documents .docname").all_inner_texts()
     assert [n for n in names if "甲" in n or "乙" in n] == [n for n in names if "乙" in n] != []
     assert page.locator(".uploads .state:has-text('已取消')").count() == 1
@@ -206,3 +253,30 @@ def test_every_control_has_a_name_for_screen_readers(visit):
     assert unnamed == []
     assert page.locator("#zw h1").count() >= 2
     assert page.locator("[aria-current=page]").count() == 1
+
+
+def test_a_question_is_labelled_below_its_answer_and_asked_in_the_evaluation(visit):
+    page = visit()
+    turn = ask(page, FACT)
+    turn.locator("[data-do=label]").click()
+    assert page.input_value(".label textarea[name=question]") == FACT
+    page.fill(".label textarea[name=pasted]", "这句话哪里都没有。")
+    page.click(".label .primary")
+    page.wait_for_selector(".label .warn:not([hidden])")
+    assert "与材料原文不一致" in page.inner_text(".label .warn")
+    page.fill(".label textarea[name=pasted]", "")
+    page.fill(".label textarea[name=facts]", "11个")
+    page.click(".label .primary")
+    page.wait_for_selector(".label", state="detached")
+    page.click("[data-view=evaluate]")
+    page.wait_for_selector(".labels li")
+    assert FACT in page.inner_text(".labels")
+    page.select_option("select[name=split]", "office")
+    page.click("[data-do=evaluate]")
+    reads = "words => document.querySelector('.report')?.innerText.includes(words)"
+    page.wait_for_function(reads, arg="1 个问题（本单位题目）")
+    page.click("[data-do=lang]")
+    page.wait_for_function(reads, arg="1 questions (questions of this office)")
+    page.click(".labels [data-do=unlabel]")
+    page.click("dialog .primary")
+    page.wait_for_selector(".labels", state="detached")

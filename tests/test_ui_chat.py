@@ -7,11 +7,13 @@ from html import unescape
 from html.parser import HTMLParser
 
 import pytest
-from fake_assistant import answer, cases_document, cite, sentence
+from fake_assistant import FakeAssistant, answer, cases_document, cite, sentence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.types import Answer, Stage, Support, Table
+from rag.checks import ALTERED, NO_EVIDENCE, NOT_SAID
+from rag.support import Source, missing_particulars
+from rag.types import NOT_FOUND, Answer, Stage, Support, Table
 from ui.chat import (
     citation_data,
     citation_from,
@@ -24,6 +26,7 @@ from ui.chat import (
     render_turn,
 )
 from ui.markup import escape, marked
+from ui.verdicts import english, render_verdict
 
 EVIL = '<img src=x onerror="window.hacked=1"></article><script>alert(1)</script>'
 QUOTE = "全市成立11个税费争议调解机构,配备调解员528人"
@@ -250,3 +253,25 @@ def test_rating_offers_five_causes_and_shows_what_was_said():
 def test_citations_from_a_browser_are_checked(data):
     with pytest.raises(ValueError, match="citation"):
         citation_from(data)
+
+
+def test_reasons_are_told_in_the_language_of_the_page():
+    support = Source("深圳市设立11个机构。")
+    claims = "广州市在2024年3月设立12家中心，占95%，见《章程》第五章。"
+    reasons = [*missing_particulars(claims, support), NO_EVIDENCE, NOT_SAID, ALTERED]
+    assert len(reasons) > 6
+    for reason in reasons:
+        shown = english(reason)
+        assert not re.search("[\u4e00-\u9fff]", re.sub("“.*”", "", shown)), shown
+    failed = Support(False, 0.2, (reasons[0],))
+    assert reasons[0] in render_verdict(failed, "zh")
+    assert "is not in its source" in render_verdict(failed, "en")
+
+
+def test_what_the_assistant_says_of_itself_is_in_the_language_of_the_page():
+    refused = replace(FakeAssistant().ask("别的"), answer=NOT_FOUND, nearest=())
+    noticed = replace(refused, notice="服务连接不上。", notice_en="The server is down.")
+    assert "The documents do not answer this question." in render_turn(noticed, "en")
+    assert "The server is down." in render_turn(noticed, "en")
+    assert "服务连接不上。" in render_turn(noticed, "zh")
+    assert NOT_FOUND in render_turn(noticed, "zh")

@@ -9,6 +9,7 @@ import pytest
 from fake_assistant import FakeAssistant, cases_document
 
 from corpus.errors import StoreError, UserError
+from rag.types import Stage
 from ui.app import _own_page, serve
 from ui.asking import Asked, answer_question, as_number, scope_filters
 from ui.conversations import Talk, answer_from_json, answer_to_json, render_list, title_of
@@ -131,6 +132,22 @@ def test_answer_is_shown_although_it_cannot_be_kept(service, monkeypatch):
     assert "这次问答没有保存：磁盘已满。" in html
 
 
+def test_a_refusal_within_a_scope_says_so(service):
+    assert "放宽" in ask(service, "别的？", place="深圳市")[-1]["html"]
+    assert "放宽" not in ask(service, "别的？")[-1]["html"]
+    assert "放宽" not in ask(service, "调解？", place="深圳市")[-1]["html"]
+
+
+def test_every_stage_is_shown_as_it_ends_and_once(service):
+    def stream(*_, **__):
+        yield from (Stage("retrieve", 0.01), Stage("rank", 0.01), Stage("retrieve", 0.03))
+        yield FakeAssistant().ask("调解")
+
+    service.assistant.stream = stream
+    shown = [re.findall(r"<li>(\w+) ", u["html"]) for u in ask(service, "调解机构？")]
+    assert shown[1:4] == [["检索"], ["检索", "排序"], ["检索", "排序"]]
+
+
 def test_waiting_questions_are_told_how_many_are_ahead():
     runs = Runs(limit=1)
     with runs.enter("a"), runs.enter("b"), runs.enter("c") as cancel:
@@ -148,6 +165,10 @@ def test_page_data_is_read_with_defaults():
     assert (odd.conversation, odd.retry) == (0, 0)
     assert scope_filters("深圳市", "2:9").cases == (9,)
     assert not scope_filters("", "")
+    dated = scope_filters("", "", "2023:")
+    assert (dated.since, dated.until) == ("2023", "")
+    assert scope_filters("", "", "2023:2023").until == "2023"
+    assert not scope_filters("", "", "x';--:y")
     assert as_number("9" * 40) == 0
 
 
@@ -210,6 +231,25 @@ def test_ratings_come_back_with_the_conversation(service, call):
     assert service.assistant.library.store.kept[message].note == "少了一项"
     call("rate", message=message, verdict="good")
     assert "已记录：有用" in call("conversation", conversation=last["conversation"])["html"]
+
+
+def test_a_question_is_labelled_reworded_and_deleted(service, call):
+    last = ask(service, "调解机构？")[-1]
+    message = int(re.search(r'data-message="(\d+)"', last["html"])[1])
+    html = call("label", message=message, lang="zh")["html"]
+    assert "调解机构？</textarea>" in html
+    quote = "全市成立11个税费争议调解机构"
+    fields = {"type": "fact", "evidence": [quote], "lang": "en"}
+    assert call("keep_label", question="几个？", **{**fields, "evidence": []})["problem"]
+    assert call("keep_label", question="几个？", **fields) == {}
+    (kept,) = service.assistant.library.store.questions()
+    assert quote in call("label", question=kept.id)["html"]
+    assert call("keep_label", question="有几个？", id=kept.id, **fields) == {}
+    (reworded,) = service.assistant.library.store.questions()
+    assert reworded.question == "有几个？"
+    assert "有几个？" in call("questions")["html"]
+    call("unlabel", question=reworded.id)
+    assert service.assistant.library.store.questions() == []
 
 
 def test_removed_document_still_shows_its_quote(service, call):

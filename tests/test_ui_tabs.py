@@ -1,6 +1,7 @@
 """The words of the page, its frame, the tabs of cases, documents and evaluation."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -8,6 +9,8 @@ from fake_assistant import cases_document
 
 from corpus.chunks import split_chunks
 from corpus.errors import CorpusError
+from rag.intake import Notice
+from rag.library import AddReport
 from ui.cases import (
     THEMES,
     case_cards,
@@ -15,10 +18,18 @@ from ui.cases import (
     render_case,
     render_cases,
     render_scope,
+    render_years,
     select_cards,
 )
 from ui.conversations import Rating
-from ui.documents import ROWS, Row, render_documents, render_preview, uploaded_file
+from ui.documents import (
+    ROWS,
+    Row,
+    added_words,
+    render_documents,
+    render_preview,
+    uploaded_file,
+)
 from ui.evaluate import render_comparison, render_progress, render_ratings
 from ui.shell import VIEWS, render_indexing, render_shell, render_welcome
 from ui.text import _TEXT, EXAMPLES, keys
@@ -65,6 +76,8 @@ def test_every_text_is_used_by_the_page():
         "field_",
         "split_",
         "metric_",
+        "type_",
+        "label_",
         "replaced",
     )
     unused = [
@@ -110,6 +123,12 @@ def test_all_cases_are_listed_with_place_and_theme(document):
     assert {c.place for c in cards} == {"广东省", "广州市", "深圳市", "东莞市"}
     named = {c.case: THEMES[c.theme][0]["zh"] for c in cards}
     assert (named[2], named[3], named[12]) == ("纳税服务", "破产办理", "招标投标")
+
+
+def test_years_are_offered_where_documents_have_dates():
+    html = render_years(["2024-03", "", "2022", "2024"], "zh")
+    assert re.findall('value="(.*?)"', html) == ["", "2024:2024", "2022:", "2022:2022"]
+    assert render_years(["", ""], "zh") == ""
 
 
 def test_filters_narrow_the_cards(document):
@@ -174,6 +193,20 @@ def test_preview_shows_every_chunk_in_order(document):
     assert html.count('class="chunk"') == len(chunks)
 
 
+def test_preview_tells_what_was_not_read(document):
+    partly = replace(document, notice="第3页是扫描件，未读入 (scanned: page 3)")
+    assert "<span>第3页是扫描件，未读入</span>" in render_preview(partly, [], "zh", more=0)
+    assert "<span>scanned: page 3</span>" in render_preview(partly, [], "en", more=0)
+
+
+def test_added_file_tells_what_was_not_read():
+    notice = Notice("a.pdf", "第3页是扫描件，未读入 (scanned: page 3)")
+    report = AddReport(unchanged=(1,), notices=(notice,))
+    for lang, words in (("zh", "第3页是扫描件，未读入"), ("en", "scanned: page 3")):
+        assert added_words(report, None, "a.pdf", lang)[2] == [words]
+        assert added_words(report, None, "a.zip", lang)[2] == [f"a.pdf: {words}"]
+
+
 def test_only_files_of_the_upload_folder_are_added(tmp_path):
     inside, outside = tmp_path / "up" / "a.txt", tmp_path / "b.txt"
     inside.parent.mkdir()
@@ -196,7 +229,7 @@ def test_evaluation_progress_has_numbers():
 def test_ratings_are_counted_by_cause():
     said = [Rating("甲", "good"), Rating(EVIL, "遗漏", EVIL), Rating("乙", "遗漏")]
     html = render_ratings(said, "zh")
-    assert html.count("<li>") == 2
+    assert html.count("<li ") == 2
     assert "<img" not in html
     assert re.findall(r"<b>(\d+)</b><span>(.*?)</span>", html) == [("1", "回答有用"), ("2", "遗漏")]
     assert render_ratings([], "zh") == ""

@@ -73,15 +73,19 @@ def change(home: Path, log: Path, seed: int) -> None:
                 note("done")
 
 
-def write_some(home: Path, prefix: str, n: int) -> None:
-    """One of several writers: adds `n` documents, removes every fifth."""
+def write_some(home: Path, prefix: str, seconds: float) -> None:
+    """One of several writers: adds documents for a while, removes every fifth."""
     library = open_library(home)
-    for i in range(n):
+    end = time.monotonic() + seconds
+    i = 0
+    while time.monotonic() < end or i < 5:
         name = f"{prefix}{i}.txt"
         [number] = library.add([(name, text_of(name, i).encode())]).added
         if i % 5 == 4:
             library.remove([number])
+        i += 1
     library.close()
+    (home.parent / f"{prefix}.written").write_text(str(i), "utf-8")
 
 
 def read_until(home: Path, stop: Path) -> None:
@@ -118,8 +122,8 @@ def _killed(row: dict[str, object]) -> int:
 def _crowd(row: dict[str, object]) -> list[int]:
     """Two writers and four readers at once; their exit codes."""
     home, stop = Path(str(row["home"])), Path(str(row["stop"]))
-    n = int(str(row["n"]))
-    writers = [_forked(lambda p=p: write_some(home, p, n)) for p in ("甲", "乙")]
+    seconds = float(str(row["seconds"]))
+    writers = [_forked(lambda p=p: write_some(home, p, seconds)) for p in ("甲", "乙")]
     readers = [_forked(lambda: read_until(home, stop)) for _ in range(4)]
     codes = [os.waitstatus_to_exitcode(os.waitpid(w, 0)[1]) for w in writers]
     stop.touch()
