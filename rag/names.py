@@ -7,13 +7,10 @@ suffixes that Chinese names of offices, courts and companies end in.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from embeddings.fold import fold
-
-if TYPE_CHECKING:
-    from rjieba import Jieba
+from rag.questions import tagger
 
 Kind = Literal["title", "place", "organisation"]
 
@@ -46,7 +43,7 @@ def squash(text: str) -> str:
 def names(text: str) -> list[Name]:
     """All names of a text, in order, each one once."""
     quoted = [Name(next(g for g in m.groups() if g), "title") for m in _QUOTED.finditer(text)]
-    tagged = [(word, tag) for word, tag in _tagger().tag(text)]
+    tagged = [(word, tag) for word, tag in tagger().tag(text)]
     found: list[Name] = []
     at = 0
     for i, (word, tag) in enumerate(tagged):
@@ -77,21 +74,21 @@ def stands_in(name: Name, squashed: str) -> bool:
         return True
     if name.kind == "title" or not own:
         return not own
-    words = [squash(place_core(word)) for word in _tagger().cut(name.text)]
+    words = [squash(place_core(word)) for word in tagger().cut(name.text)]
     return len(words) > 1 and all(word in squashed for word in words)
 
 
 def _is_organisation(word: str, tag: str) -> bool:
     if len(word) < 2 or _NO_NAME.search(word):
         return False
-    return bool(_ORGANISATION.search(word)) or (tag == "nt" and _tagger().has_word(word))
+    return bool(_ORGANISATION.search(word)) or (tag == "nt" and tagger().has_word(word))
 
 
 def _is_place(word: str) -> bool:
     # Words that the dictionary does not hold are tagged by guess.
     if len(word) < 2 or _NO_NAME.search(word):
         return False
-    return _tagger().has_word(word) or bool(_PLACE_SUFFIX.search(word))
+    return tagger().has_word(word) or bool(_PLACE_SUFFIX.search(word))
 
 
 def _organisation_start(tagged: Sequence[tuple[str, str]], at: int, end: int) -> int:
@@ -99,10 +96,3 @@ def _organisation_start(tagged: Sequence[tuple[str, str]], at: int, end: int) ->
     while start > max(at, end - MAX_WORDS_BEFORE) and tagged[start - 1][1] in _NAME_TAGS:
         start -= 1
     return start
-
-
-@cache
-def _tagger() -> "Jieba":
-    from rjieba import Jieba
-
-    return Jieba()

@@ -269,10 +269,10 @@ def _clean_joint(question: str) -> str:
 def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, ...]:
     """All places that the question names, short: those of the dictionary and the known ones."""
     found = [_SUFFIX.sub("", place) for place in known]
-    for word, tag in _tagger().tag(question):
+    for word, tag in tagger().tag(question):
         short = _SUFFIX.sub("", word)
         # Words that the dictionary does not hold are tagged by guess.
-        if tag == "ns" and len(short) > 1 and _tagger().has_word(word):
+        if tag == "ns" and len(short) > 1 and tagger().has_word(word):
             found.append(short)
     return tuple(dict.fromkeys(found))
 
@@ -294,7 +294,7 @@ def focus(question: str) -> str:
     Before the interrogative where a copula joins them (院长叫什么, 总投资是多少), else after it
     (多少预算, 哪家…生产).
     """
-    words = [(str(word), str(tag)) for word, tag in _tagger().tag(question) if word.strip()]
+    words = [(str(word), str(tag)) for word, tag in tagger().tag(question) if word.strip()]
     for i, (word, _) in enumerate(words):
         if word not in _ASKING:
             continue
@@ -319,14 +319,15 @@ def _is_noun(tagged: tuple[str, str]) -> bool:
 @lru_cache(maxsize=2_048)  # passages come up again and again
 def names_in(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The names of persons and of places in a text, as the dictionary tags them."""
-    tagged = [(str(word), str(tag)) for word, tag in _tagger().tag(text) if len(word) > 1]
+    tagged = [(str(word), str(tag)) for word, tag in tagger().tag(text) if len(word) > 1]
     persons = frozenset(word for word, tag in tagged if tag.startswith("nr"))
     places = frozenset(word for word, tag in tagged if tag in ("ns", "nt"))
     return persons, places
 
 
 @cache
-def _tagger() -> "Jieba":
+def tagger() -> "Jieba":
+    """The dictionary as it comes, which cuts and tags words; one for all, it takes 40 MB."""
     from rjieba import Jieba
 
     return Jieba()

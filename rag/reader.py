@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from embeddings.fold import fold
 from embeddings.words import WordVectors
-
-if TYPE_CHECKING:
-    from rjieba import Jieba
+from rag.questions import tagger
 
 FILE = Path(str(files("rag") / "reader.safetensors"))
 MAX_WORDS = 64  # of a sentence; what comes later is not read
@@ -59,7 +56,7 @@ def read_words(text: str, limit: int = MAX_WORDS) -> Words:
     tags: list[int] = []
     starts: list[int] = []
     at = 0
-    for word, tag in _tagger().tag(fold(text)):
+    for word, tag in tagger().tag(fold(text)):
         if word.strip() and len(words) < limit:
             words.append(str(word))
             tags.append(_number(str(word), str(tag)))
@@ -198,10 +195,3 @@ def _load() -> dict[str, FloatArray]:
     from safetensors.numpy import load
 
     return {name: rows.astype(np.float32) for name, rows in load(FILE.read_bytes()).items()}
-
-
-@cache
-def _tagger() -> "Jieba":
-    from rjieba import Jieba
-
-    return Jieba()

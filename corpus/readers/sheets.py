@@ -12,7 +12,7 @@ from typing import Any
 from corpus.errors import CorpusError
 from corpus.readers.building import Builder, Extracted
 from corpus.readers.tables import Row, header_rows, write_table
-from corpus.readers.text import decode
+from corpus.readers.text import decoded
 from corpus.types import Metadata
 
 MAX_UNPACKED = 200 << 20  # bytes of all that is in a workbook
@@ -209,13 +209,7 @@ def _number(value: float, shown_as: str) -> str:
 
 
 def _csv_rows(name: str, data: bytes) -> Rows:
-    try:
-        text = decode(data)
-    except ValueError as error:
-        raise CorpusError(
-            f"无法读取 {name}：无法识别文字编码，请另存为 UTF-8",
-            f"cannot read {name}: unknown text encoding; save it as UTF-8",
-        ) from error
+    text = decoded(name, data)
     csv.field_size_limit(len(text) + 1)
     delimiter = _delimiter(text[:SAMPLE])
     try:

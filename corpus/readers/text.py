@@ -25,14 +25,19 @@ def read(name: str, data: bytes) -> Extracted:
     CorpusError
         If no encoding fits.
     """
+    text = decoded(name, data)
+    return _marked(text) if PurePath(name).suffix.lower() in _MARKDOWN else Extracted(text)
+
+
+def decoded(name: str, data: bytes) -> str:
+    """Decode the bytes of a file, or raise `CorpusError` if no encoding fits."""
     try:
-        text = decode(data)
+        return decode(data)
     except ValueError as error:
         raise CorpusError(
             f"无法读取 {name}：无法识别文字编码，请另存为 UTF-8",
             f"cannot read {name}: unknown text encoding; save it as UTF-8",
         ) from error
-    return _marked(text) if PurePath(name).suffix.lower() in _MARKDOWN else Extracted(text)
 
 
 def _marked(text: str) -> Extracted:
