@@ -13,7 +13,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))
 ROOT = Path(__file__).parent.parent
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 EVIL = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
-WAIT_MS = 20_000
+WAIT_MS = 45_000
 HOME = os.environ.get("ZHENGWEN_PAGE_HOME", "")  # "fake" = no index, no model
 
 FACT = "广州税费争议调解机构有几个，配备多少名调解员？"

@@ -154,6 +154,22 @@ def test_a_whole_conversation_is_exported(visit):
     assert any("人工智能辅助生成" in w for w in words)
 
 
+def test_question_put_the_moment_an_answer_ends_is_answered(visit):
+    page = visit()
+    page.evaluate(
+        """question => {
+        const root = document.querySelector('#zw');
+        new MutationObserver((_, watcher) => {
+          if (root.classList.contains('running') || !root.querySelector('.turn')) return;
+          watcher.disconnect();
+          zhengwen.ask(question);
+        }).observe(root, { attributes: true, attributeFilter: ['class'] }); }""",
+        ABSENT,
+    )
+    ask(page, FACT)
+    page.wait_for_selector(".turn.refused")
+
+
 def test_keyboard_sends_breaks_lines_and_stops(visit):
     page = visit()
     page.focus("#question")

@@ -203,7 +203,14 @@ def _blocks(gr: Any, service: Service, endpoints: Endpoints) -> Any:  # noqa: AN
         )
         # The queue of the page itself (`Runs`) says how many are ahead; gradio's would not.
         page.ask(
-            ask, None, wire, show_progress="hidden", concurrency_limit=32, api_visibility="private"
+            ask,
+            None,
+            wire,
+            show_progress="hidden",
+            concurrency_limit=32,
+            # "once", the default, would drop a question put before gradio has closed the last one.
+            trigger_mode="multiple",
+            api_visibility="private",
         )
     return blocks
 
