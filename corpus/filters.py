@@ -1,29 +1,91 @@
-"""Restrictions of a search in, conditions of an SQL statement and their values out."""
+"""Restrictions of a search in, the condition of an SQL statement and its values out.
 
-from collections.abc import Sequence
+A document may name several departments or themes in one field (省发展改革委、省财政厅): a
+restriction to one of them fits, and so does the whole field.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+NamingField = Literal["department", "theme"]  # columns that may hold several names
+NAMING_FIELDS: tuple[NamingField, ...] = get_args(NamingField)
+
+# Joint issuers are also written with a space between them; English names hold spaces of their own.
+# A list within brackets explains a name and ends none.
+_BETWEEN = re.compile(
+    r"(?:\s*[、，,；;/／|｜]\s*|(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff]))(?![^（(]*[）)])"
+)
 
 
-def chunk_conditions(
-    documents: Sequence[int],
-    cases: Sequence[int],
-    places: Sequence[str],
-    since: str,
-    until: str,
-) -> tuple[list[str], list[object]]:
-    """Conditions on chunks `c` and their documents `d`; current documents only.
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Restricts a search; an empty tuple or string does not restrict."""
 
-    Dates are ISO and may be shortened on both sides: a document of "2024" may lie after "2024-03",
-    and until "2024" takes in all of that year. A document without a date fits no dates.
+    documents: tuple[int, ...] = ()  # document ids
+    cases: tuple[int, ...] = ()  # case numbers
+    places: tuple[str, ...] = ()
+    departments: tuple[str, ...] = ()
+    themes: tuple[str, ...] = ()
+    since: str = ""  # ISO dates, inclusive
+    until: str = ""
+
+    def __bool__(self) -> bool:
+        return self != NO_FILTERS
+
+
+NO_FILTERS = Filters()
+
+
+def split_names(field: str) -> tuple[str, ...]:
+    """The names that one field holds, each once."""
+    return tuple(dict.fromkeys(name for name in _BETWEEN.split(field) if name))
+
+
+def ranked_names(fields: Iterable[tuple[str, int]]) -> list[str]:
+    """The names in `(field, number of documents)` pairs, those of most documents first."""
+    counts: Counter[str] = Counter()
+    for field, n_documents in fields:
+        counts.update(dict.fromkeys(split_names(field), n_documents))
+    return sorted(counts, key=lambda name: (-counts[name], name))
+
+
+def chunk_condition(
+    filters: Filters, known: Mapping[NamingField, Iterable[str]]
+) -> tuple[str, list[object]]:
+    """The condition on chunks `c` and their documents `d`; current documents only.
+
+    `known` holds what stands in the naming fields of the documents. Dates are ISO and may be
+    shortened on both sides: a document of "2024" may lie after "2024-03", and until "2024" takes in
+    all of that year. A document without a date fits no dates.
     """
     conditions, values = ["d.state = 'current'"], list[object]()
-    for column, wanted in (("d.id", documents), ("c.case_number", cases), ("c.place", places)):
-        if wanted:
-            conditions.append(f"{column} IN ({','.join('?' * len(wanted))})")
-            values += wanted
-    if since:
+
+    def one_of(column: str, wanted: Collection[object]) -> None:
+        conditions.append(f"{column} IN ({','.join('?' * len(wanted))})")
+        values.extend(wanted)
+
+    if filters.documents:
+        one_of("d.id", filters.documents)
+    if filters.cases:
+        one_of("c.case_number", filters.cases)
+    if filters.places:
+        one_of("c.place", filters.places)
+    if filters.departments:
+        one_of("d.department", _naming(known["department"], filters.departments))
+    if filters.themes:
+        one_of("d.theme", _naming(known["theme"], filters.themes))
+    if filters.since:
         conditions.append("d.date <> '' AND d.date >= substr(?, 1, length(d.date))")
-        values.append(since)
-    if until:
+        values.append(filters.since)
+    if filters.until:
         conditions.append("d.date <> '' AND substr(d.date, 1, ?) <= ?")
-        values += [len(until), until]
-    return conditions, values
+        values += [len(filters.until), filters.until]
+    return " AND ".join(conditions), values
+
+
+def _naming(fields: Iterable[str], names: Collection[str]) -> list[str]:
+    """The fields that are one of the names or hold it."""
+    return [field for field in fields if not {field, *split_names(field)}.isdisjoint(names)]

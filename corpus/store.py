@@ -15,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.errors import StoreError
-from corpus.filters import chunk_conditions
+from corpus.filters import (
+    NAMING_FIELDS,
+    NO_FILTERS,
+    Filters,
+    NamingField,
+    chunk_condition,
+    ranked_names,
+)
 from corpus.packing import pack_vectors, unpack_outline, unpack_text, unpack_vectors
 from corpus.people import PEOPLE_SCHEMA
 from corpus.records import START as START
@@ -242,21 +249,17 @@ class Store(Watched):
             )
         ]
 
-    def chunk_ids(
-        self, *, documents: Sequence[int] = (), cases: Sequence[int] = (),
-        places: Sequence[str] = (), since: str = "", until: str = "",
-    ) -> set[int]:  # fmt: skip
-        """Ids of the current chunks that fit all restrictions given.
-
-        Dates are ISO and may be shortened: "2024" fits whatever lies in that year.
-        """
-        conditions, values = chunk_conditions(documents, cases, places, since, until)
+    def chunk_ids(self, filters: Filters = NO_FILTERS) -> set[int]:
+        """Ids of the current chunks that fit all restrictions; see `chunk_condition`."""
+        where, values = self._where(filters)
         rows = self._rows(
-            "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document WHERE "
-            + " AND ".join(conditions),
-            values,
+            f"SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document WHERE {where}", values
         )
         return {row[0] for row in rows}
+
+    def _where(self, filters: Filters) -> tuple[str, list[object]]:
+        known = {c: [field for field, _ in self._fields(c)] for c in NAMING_FIELDS}
+        return chunk_condition(filters, known)
 
     def places(self) -> list[str]:
         """The places that current chunks are about, those with most chunks first."""
@@ -271,18 +274,32 @@ class Store(Watched):
 
         return list(self._once("places", read))
 
-    def n_cases(self) -> int:
-        """How many cases the current documents hold."""
+    def names(self, column: NamingField) -> list[str]:
+        """The departments or themes of current documents, those of most documents first."""
+        return ranked_names(self._fields(column))
+
+    def _fields(self, column: NamingField) -> list[tuple[str, int]]:
+        """What stands in a column, and in how many current documents."""
+        statement = (
+            f"SELECT {column}, count(*) FROM documents"
+            f" WHERE state = 'current' AND {column} <> '' GROUP BY 1"
+        )
+        return self._once(column, lambda: self._rows(statement))
+
+    def n_cases(self, filters: Filters = NO_FILTERS) -> int:
+        """How many cases the current documents hold, among those that the filters let through."""
 
         def read() -> int:
+            where, values = self._where(filters)
             rows = self._rows(
                 "SELECT count(*) FROM (SELECT DISTINCT c.document, c.case_number FROM chunks c"
-                " JOIN documents d ON d.id = c.document"
-                " WHERE d.state = 'current' AND c.case_number IS NOT NULL)"
+                f" JOIN documents d ON d.id = c.document WHERE {where}"
+                " AND c.case_number IS NOT NULL)",
+                values,
             )
             return int(rows[0][0])
 
-        return self._once("n_cases", read)
+        return read() if filters else self._once("n_cases", read)
 
     def documents_with_cases(self) -> list[int]:
         """Ids of the current documents that hold cases, oldest first."""

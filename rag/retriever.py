@@ -1,7 +1,7 @@
 """A question in, hits out: words and vectors each propose chunks, one score ranks them."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -111,14 +111,12 @@ class Retriever:
     def _allowed(self, filters: Filters | None, excluded: Collection[str]) -> set[int] | None:
         if not filters and not excluded:
             return None
-        f = filters or Filters()
+        filters = filters or Filters()
         store = self.library.store
-        places = f.places
         if excluded:
-            places = tuple(p for p in places or store.places() if p not in excluded)
-        return store.chunk_ids(
-            documents=f.documents, cases=f.cases, places=places, since=f.since, until=f.until
-        )
+            known = filters.places or store.places()
+            filters = replace(filters, places=tuple(p for p in known if p not in excluded))
+        return store.chunk_ids(filters)
 
     def _lexical(
         self, snapshot: Snapshot, question: str, n: int, allowed: set[int] | None

@@ -6,6 +6,7 @@ A citation's `quote` is `document.text[start:end]`, always.
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from corpus.filters import Filters as Filters
 from corpus.types import Chunk
 
 Mode = Literal["hybrid", "dense", "lexical"]
@@ -13,20 +14,6 @@ NOT_FOUND = "材料中没有找到能回答这个问题的内容。"
 UNSUPPORTED = "（存疑，未通过核验）"  # after a sentence wherever it is shown as plain text
 Marks = tuple[tuple[int, int], ...]  # stretches of a text, start and end
 StageName = Literal["complete", "retrieve", "rank", "generate", "verify"]
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Restricts a search; an empty tuple or string does not restrict."""
-
-    documents: tuple[int, ...] = ()  # document ids
-    cases: tuple[int, ...] = ()  # case numbers
-    places: tuple[str, ...] = ()
-    since: str = ""  # ISO dates, inclusive
-    until: str = ""
-
-    def __bool__(self) -> bool:
-        return bool(self.documents or self.cases or self.places or self.since or self.until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from library_helpers import all_text, assert_in_step, everything, texts
 import rag.library
 from corpus.builtin import BUILTIN_NAME
 from corpus.errors import StoreError
+from corpus.filters import Filters
 from corpus.types import Metadata
 from embeddings.tokens import terms
 from rag.library import Library
@@ -130,7 +131,7 @@ def test_corrected_metadata_reaches_lists_filters_and_titles(library):
     [number] = library.add([("a.txt", WATER)]).added
     library.update_metadata(number, Metadata(title="河长制", place="惠州市", date="2024-05"))
     assert library.documents()[0].title == "河长制"
-    allowed = library.store.chunk_ids(places=["惠州市"])
+    allowed = library.store.chunk_ids(Filters(places=("惠州市",)))
     assert allowed == library.store.chunk_ids()
     assert texts(library, "河长制")[0]
     assert library.store.chunks(number)[0].document == "河长制"

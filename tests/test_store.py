@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from corpus.chunks import split_chunks
 from corpus.errors import StoreError
+from corpus.filters import Filters
 from corpus.outline import parse_outline
 from corpus.packing import pack_text, pack_vectors, unpack_text, unpack_vectors
 from corpus.store import FILE_NAME, START, Mark, NewDocument, Store
@@ -115,26 +116,35 @@ def test_removing_twice_is_one_change(store):
     ("filters", "expected"),
     [
         ({}, "ab"),
-        ({"places": ["佛山市"]}, "b"),
-        ({"places": ["深圳市", "佛山市"]}, "ab"),
-        ({"cases": [2]}, "a"),
+        ({"places": ("佛山市",)}, "b"),
+        ({"places": ("深圳市", "佛山市")}, "ab"),
+        ({"departments": ("省财政厅",)}, "ab"),
+        ({"departments": ("省发展改革委",)}, "b"),
+        ({"departments": ("省发展改革委、省财政厅",)}, "b"),
+        ({"departments": ("财政厅",)}, ""),
+        ({"departments": ("省财政厅",), "themes": ("纳税",)}, "a"),
+        ({"themes": ("纳税", "用地")}, "ab"),
+        ({"cases": (2,)}, "a"),
         ({"since": "2024"}, "b"),
         ({"since": "2024-03"}, "b"),
         ({"since": "2024-04"}, ""),
         ({"until": "2023"}, "a"),
         ({"until": "2023-12-31"}, "a"),
         ({"since": "2023-06", "until": "2024-03-15"}, "ab"),
-        ({"cases": [7]}, ""),
+        ({"cases": (7,)}, ""),
     ],
     ids=str,
 )
 def test_filters(store, filters, expected):
     a, b = add(
         store,
-        made("a.txt", CASES, date="2023"),
-        made("b.txt", NOTICE, place="佛山市", date="2024-03-15"),
-    )
-    found = store.chunk_ids(**filters)
+        made("a.txt", CASES, date="2023", department="省财政厅", theme="纳税"),
+        made(
+            "b.txt", NOTICE, place="佛山市", date="2024-03-15", theme="用地",
+            department="省发展改革委、省财政厅",
+        ),
+    )  # fmt: skip
+    found = store.chunk_ids(Filters(**filters))
     names = {a: "a", b: "b"}
     documents = {c.document_id for c in store.chunks_by_id(sorted(found))}
     assert "".join(sorted(names[d] for d in documents)) == expected
@@ -144,8 +154,29 @@ def test_filters_leave_removed_documents_out(store):
     a, b = add(store, made("a.txt", CASES), made("b.txt", NOTICE))
     store.remove_documents([a])
     assert store.chunk_ids() == {c.id for c in store.chunks(b)}
-    assert store.chunk_ids(documents=[a]) == set()
+    assert store.chunk_ids(Filters(documents=(a,))) == set()
     assert store.n_cases() == 0
+
+
+def test_names_follow_what_is_known_of_the_documents(store):
+    a, b = add(
+        store,
+        made("a.txt", CASES, department="省财政厅"),
+        made("b.txt", NOTICE, department="省发展改革委、省财政厅"),
+    )
+    assert store.names("department") == ["省财政厅", "省发展改革委"]
+    assert store.names("theme") == []
+    rows = np.zeros((len(store.chunks(b)), 4), np.float32)
+    store.update_metadata(b, Metadata(theme="用地"), MODEL, rows)
+    assert (store.names("department"), store.names("theme")) == (["省财政厅"], ["用地"])
+    store.remove_documents([a, b])
+    assert store.names("department") == store.names("theme") == []
+
+
+def test_cases_are_counted_within_filters(store):
+    add(store, made("a.txt", CASES, department="省财政厅"), made("b.txt", NOTICE))
+    assert store.n_cases(Filters(departments=("省财政厅",))) == store.n_cases() > 0
+    assert store.n_cases(Filters(departments=("省公安厅",))) == 0
 
 
 def test_places_and_cases_follow_changes(store):
