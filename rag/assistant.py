@@ -17,7 +17,7 @@ from embeddings.encoder import load_encoder
 from rag.checks import check
 from rag.config import Config, default_home, load_config
 from rag.english import chinese_keywords, is_english
-from rag.evidence import Evidence, gather
+from rag.evidence import Evidence, Sources, gather
 from rag.extractive import ExtractiveAnswerer
 from rag.followup import complete, joined
 from rag.generate import open_generator
@@ -195,7 +195,8 @@ class Assistant:
             excluded_places=excluded,
         )
         yield watch.stage("retrieve")
-        evidence = gather(question, intent, hits, self.library, self._search_part, context)
+        sources = Sources(self.library, self.library.encoder, filters, self._search_part)
+        evidence = gather(question, intent, hits, sources, context)
         yield watch.stage("rank")
         return replace(evidence, question=whole)
 

@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from corpus.filters import NO_FILTERS, Filters
 from corpus.outline import chinese_numeral
 from corpus.types import Chunk, Document
+from embeddings.encoder import Encoder
 from rag.across import literal_topic
 from rag.confidence import confidence
 from rag.followup import Form
@@ -13,15 +15,25 @@ from rag.library import Library
 from rag.questions import Intent, compared_parts, read_intent, topic
 from rag.sections import Section, list_cases, rank_sections
 from rag.select import Asked, Candidate, candidates, marks
-from rag.types import Filters, Hit
+from rag.types import Hit
 
-Search = Callable[[str, Filters | None], Sequence[Hit]]
+OpenDocument = Callable[[int], tuple[Document, Sequence[Chunk]]]
 
 LITERAL_CONFIDENCE = 0.95  # of a question over all cases whose topic stands in one
 
 CLEARLY = 1.0  # logits by which the reader must prefer one number or date to the others
 
 _ASKING = re.compile(r"多少|(?<![好十])几(?!乎|年来)|多[大高长久快]|何时|哪|什么|谁")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a question is looked up, in all its parts."""
+
+    library: Library
+    encoder: Encoder
+    filters: Filters | None
+    search: Callable[[str, Filters | None], Sequence[Hit]]  # for one part of a comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +55,7 @@ class Evidence:
     candidates: tuple[Candidate, ...] = ()  # sentences of the hits, best first
     sections: tuple[Section, ...] = ()  # for questions that ask for a list, best first
     confidence: float = 0.0  # 0 to 1: how surely the documents answer
-    n_cases: int = 0  # cases in all documents
+    n_cases: int = 0  # in all documents that the filters let through
     parts: tuple[Part, ...] = ()  # for comparisons
     short: tuple[int, int] | None = None  # the words of the best sentence that answer by themselves
     form: Form = ""  # how the answer is wanted
@@ -59,15 +71,14 @@ def gather(
     question: str,
     intent: Intent,
     hits: Sequence[Hit],
-    library: Library,
-    search: Search,
+    sources: Sources,
     context: str = "",
 ) -> Evidence:
     """Select the sentences and the section that may answer `question`.
 
-    `search(question, filters)` is asked again for every part of a comparison; `context` is the
-    question before this one, if it goes on from that.
+    `context` is the question before this one, if it goes on from that.
     """
+    library = sources.library
 
     def open_document(number: int) -> tuple[Document, Sequence[Chunk]]:
         return library.document(number), library.store.chunks(number)
@@ -77,7 +88,7 @@ def gather(
 
     def select(text: str, own: Intent, own_hits: Sequence[Hit]) -> tuple[Asked, list[Candidate]]:
         matcher = library.matcher(own.topic, topic(context) if context else "")
-        asked = Asked(own, text, library.encoder, matcher, library.reader, scope, context)
+        asked = Asked(own, text, sources.encoder, matcher, library.reader, scope, context)
         return asked, candidates(asked, own_hits)
 
     asked, found = select(question, intent, hits)
@@ -85,12 +96,12 @@ def gather(
     if intent.kind == "compare":
         for name, text in compared_parts(question, intent).items():
             own = read_intent(text, [name] if name in intent.places else [])
-            part_hits = search(text, _filters(name, intent))
+            part_hits = sources.search(text, _part_filters(name, intent, sources.filters))
             _, best = select(text, replace(own, kind="fact"), part_hits)
             parts.append(Part(name, tuple(best), confidence(best)))
     sections: list[Section] = []
     if intent.overview and intent.kind == "across":
-        listed = list_cases([open_document(i.id) for i in library.documents()], intent.places)
+        listed = list_cases(_opened(sources, open_document), intent.places)
         sections = [listed] if listed else []
     elif intent.overview or intent.kind in ("list", "how"):
         sections = rank_sections(asked, hits, open_document)
@@ -106,7 +117,7 @@ def gather(
         sections=tuple(sections),
         parts=tuple(parts),
         confidence=max([sure, confidence(found), *(p.confidence for p in parts)]),
-        n_cases=library.store.n_cases(),
+        n_cases=library.store.n_cases(sources.filters or NO_FILTERS),
         literal=literal,
         short=short_answer(asked, found[0]) if found and intent.kind == "fact" else None,
     )
@@ -131,11 +142,24 @@ def short_answer(asked: Asked, best: Candidate) -> tuple[int, int] | None:
     return scored[0][1]
 
 
-def _filters(name: str, intent: Intent) -> Filters | None:
+def _part_filters(name: str, intent: Intent, filters: Filters | None) -> Filters | None:
+    """The filters with the part's own place or case, where they leave that open."""
+    filters = filters or NO_FILTERS
     if name in intent.places:
-        return Filters(places=(name,))
+        return replace(filters, places=filters.places or (name,))
     case = next((c for c in intent.cases if name == f"案例{chinese_numeral(c)}"), None)
-    return Filters(cases=(case,)) if case else None
+    return replace(filters, cases=filters.cases or (case,)) if case else filters
+
+
+def _opened(
+    sources: Sources, open_document: OpenDocument
+) -> list[tuple[Document, Sequence[Chunk]]]:
+    """All documents with those of their chunks that the filters let through."""
+    opened = [open_document(info.id) for info in sources.library.documents()]
+    if not sources.filters:
+        return opened
+    allowed = sources.library.store.chunk_ids(sources.filters)
+    return [(document, [c for c in chunks if c.id in allowed]) for document, chunks in opened]
 
 
 def _scope(document: Document, case: int | None) -> str:

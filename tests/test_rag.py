@@ -274,6 +274,17 @@ def test_filters_keep_everything_else_out(assistant) -> None:
     assert {h.chunk.place for h in hits} == {"广州市"}
 
 
+def test_filters_hold_for_every_part_of_an_answer(assistant) -> None:
+    elsewhere = Filters(departments=("省财政厅",))
+    for question in ("有哪些案例？", "比较广州和深圳的做法", "哪些案例提到了税务？"):
+        assert not assistant.ask(question).refused
+        answer = assistant.ask(question, filters=elsewhere)
+        assert answer.refused, question
+        assert not answer.citations + answer.nearest
+    only = assistant.ask("有哪些案例？", filters=Filters(cases=(3, 7)))
+    assert [c.case for c in only.citations] == [3, 7]
+
+
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
 def test_every_mode_of_search_ranks_from_one_with_falling_scores(assistant, mode) -> None:
     hits = assistant.search("破产管理人怎么指定", top_k=5, mode=mode)
