@@ -165,6 +165,32 @@ def test_files_come_from_a_list_and_what_is_known_is_corrected(home, tmp_path) -
     assert "班车安排" not in zhengwen(home, "list").stdout
 
 
+def test_search_is_restricted_by_department_and_theme(home, tmp_path) -> None:
+    for n in (1, 2):
+        (tmp_path / f"{n}.txt").write_text(f"第{n}号灯塔由{n}名值守员看管。", "utf-8")
+    manifest = tmp_path / "清单.csv"
+    rows = "路径,部门,主题\n1.txt,市航道局、市海事局,航标\n2.txt,市海事局,值守\n"
+    manifest.write_text(rows, "utf-8")
+    added = json.loads(zhengwen(home, "add", "--manifest", manifest, "--json").stdout)["added"]
+
+    def found(*options):
+        done = zhengwen(home, "search", "灯塔由几名值守员看管", "--json", *options)
+        return sorted(h["text"][1] for h in json.loads(done.stdout)["hits"]), done.stderr
+
+    assert found("--department", "市海事局") == (["1", "2"], "")
+    assert found("--department", "市航道局") == (["1"], "")
+    assert found("--department", "市航道局、市海事局") == (["1"], "")
+    assert found("--theme", "航标", "--theme", "值守") == (["1", "2"], "")
+    assert found("--department", "市航道局", "--theme", "值守") == ([], "")
+    hits, told = found("--department", "航道局")
+    assert hits == []
+    assert "没有部门为“航道局”的文档，现有：市海事局、市航道局" in told
+    answer = zhengwen(home, "ask", "灯塔由几名值守员看管？", "--theme", "值守").stdout
+    assert "第2号" in answer
+    assert "第1号" not in answer
+    zhengwen(home, "remove", *added)
+
+
 def test_folder_is_watched_until_it_is_interrupted(home, tmp_path) -> None:
     folder = tmp_path / "材料"
     folder.mkdir()

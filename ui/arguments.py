@@ -165,6 +165,10 @@ def _filter_options(parser: argparse.ArgumentParser) -> None:
     add("--document", action="append", default=[], type=int, metavar="ID", help=number)
     place = "只在此地区的文档中找，可多次给出 (only of this place; may be repeated)"
     add("--place", action="append", default=[], metavar="NAME", help=place)
+    department = "只在此部门的文档中找，可多次给出 (only of this one; may be repeated)"
+    add("--department", action="append", default=[], metavar="NAME", help=department)
+    theme = "只在此主题的文档中找，可多次给出 (only on this theme; may be repeated)"
+    add("--theme", action="append", default=[], metavar="NAME", help=theme)
     add("--since", default="", metavar="DATE", help="不早于，如 2024-03 (not before)")
     add("--until", default="", metavar="DATE", help="不晚于，如 2024-03 (not after)")
 

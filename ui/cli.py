@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from rag.types import Filters
 
 
+_N_KNOWN = 20  # names that are told when a given one is unknown
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -76,6 +79,7 @@ def _search(args: argparse.Namespace) -> int:
     question = "" if rows else _required(args)
     filters = _filters(args)
     with open_assistant(args) as assistant:
+        _tell_unknown(assistant, filters)
         if rows:
             for row in rows:
                 out = row if "error" in row else _search_row(assistant, args, row, filters)
@@ -112,6 +116,7 @@ def _ask(args: argparse.Namespace) -> int:
     question = "" if rows else _required(args)
     filters = _filters(args)
     with open_assistant(args) as assistant:
+        _tell_unknown(assistant, filters)
         if rows:
             for row in rows:
                 print_json(_ask_row(assistant, row, filters))
@@ -162,9 +167,27 @@ def _filters(args: argparse.Namespace) -> "Filters":
     return Filters(
         documents=tuple(args.document),
         places=tuple(args.place),
+        departments=tuple(args.department),
+        themes=tuple(args.theme),
         since=metadata_from({"date": args.since}).date,
         until=metadata_from({"date": args.until}).date,
     )
+
+
+def _tell_unknown(assistant: "Assistant", filters: "Filters") -> None:
+    """Name what no document has: a name that is written otherwise there would just find nothing."""
+    from corpus.filters import split_names
+
+    store = assistant.library.store
+    for zh, en, names, known in (
+        ("地区", "place", filters.places, store.places()),
+        ("部门", "department", filters.departments, store.names("department")),
+        ("主题", "theme", filters.themes, store.names("theme")),
+    ):
+        some = "、".join(known[:_N_KNOWN]) + ("…" if len(known) > _N_KNOWN else "")
+        for name in (n for n in names if not {*split_names(n)} <= {*known}):
+            words = f"没有{zh}为“{name}”的文档，现有：{some or '无'}"
+            print(f"{words} (no document of this {en})", file=sys.stderr)
 
 
 def _case(number: int | None) -> str:
