@@ -139,6 +139,9 @@ class FakeStore:
     def places(self) -> list[str]:
         return ["深圳市", "广东省"]
 
+    def names(self, column: str) -> list[str]:
+        return []
+
     def chunks(self, document: int) -> list[Chunk]:
         return split_chunks(cases_document())
 
@@ -159,6 +162,7 @@ class FakeLibrary:
                 added="2026-11-24",
                 place="广东省",
                 department="",
+                theme="",
                 date="2024",
                 state="current",
             )

@@ -163,12 +163,14 @@ def test_page_data_is_read_with_defaults():
     assert Asked.from_page(None).question == ""
     odd = Asked.from_page({"conversation": "-3", "retry": "x", "case": "1:x", "place": None})
     assert (odd.conversation, odd.retry) == (0, 0)
-    assert scope_filters("深圳市", "2:9").cases == (9,)
-    assert not scope_filters("", "")
-    dated = scope_filters("", "", "2023:")
+    assert scope_filters(place="深圳市", case="2:9").cases == (9,)
+    assert not scope_filters()
+    told = Asked.from_page({"department": "省财政厅", "theme": "纳税"}).filters
+    assert (told.departments, told.themes) == (("省财政厅",), ("纳税",))
+    dated = scope_filters(date="2023:")
     assert (dated.since, dated.until) == ("2023", "")
-    assert scope_filters("", "", "2023:2023").until == "2023"
-    assert not scope_filters("", "", "x';--:y")
+    assert scope_filters(date="2023:2023").until == "2023"
+    assert not scope_filters(date="x';--:y")
     assert as_number("9" * 40) == 0
 
 

@@ -17,6 +17,7 @@ from ui.cases import (
     find_case,
     render_case,
     render_cases,
+    render_names,
     render_scope,
     render_years,
     select_cards,
@@ -129,6 +130,13 @@ def test_years_are_offered_where_documents_have_dates():
     html = render_years(["2024-03", "", "2022", "2024"], "zh")
     assert re.findall('value="(.*?)"', html) == ["", "2024:2024", "2022:", "2022:2022"]
     assert render_years(["", ""], "zh") == ""
+
+
+def test_names_are_offered_where_documents_have_them():
+    html = render_names("all_departments", ["省财政厅", EVIL], "zh")
+    assert [unescape(v) for v in re.findall('value="(.*?)"', html)] == ["", "省财政厅", EVIL]
+    assert "<img" not in html
+    assert render_names("all_themes", [], "zh") == ""
 
 
 def test_filters_narrow_the_cards(document):

@@ -14,6 +14,7 @@ from ui.conversations import Conversations
 from ui.service import Service, explain, wait_turn
 from ui.text import Lang, as_lang, say
 
+_SELECTORS = ("place", "case", "department", "theme", "date")
 UPDATE_S = 0.05  # at most this often while text streams in
 
 Update = dict[str, object]
@@ -40,7 +41,7 @@ class Asked:
             lang=as_lang(fields.get("lang")),
             conversation=as_number(fields.get("conversation")),
             retry=as_number(fields.get("retry")),
-            filters=scope_filters(*(str(fields.get(f) or "") for f in ("place", "case", "date"))),
+            filters=scope_filters(**{name: str(fields.get(name) or "") for name in _SELECTORS}),
         )
 
 
@@ -50,14 +51,21 @@ def as_number(value: object) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
-def scope_filters(place: str, case: str, date: str = "") -> Filters:
-    """The filters for a place, a `document:case` and years `from:to` (any part may be empty)."""
+def scope_filters(
+    *, place: str = "", case: str = "", department: str = "", theme: str = "", date: str = ""
+) -> Filters:
+    """The filters of the selectors; `case` is `document:case`, `date` is years `from:to`.
+
+    Any of them and any part of those two may be empty.
+    """
     document, _, number = case.partition(":")
     since, until = (year if as_number(year) else "" for year in date.partition(":")[::2])
     return Filters(
         documents=(as_number(document),) if as_number(document) else (),
         cases=(as_number(number),) if as_number(number) else (),
         places=(place,) if place else (),
+        departments=(department,) if department else (),
+        themes=(theme,) if theme else (),
         since=since,
         until=until,
     )

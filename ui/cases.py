@@ -155,10 +155,15 @@ def render_scope(cards: Sequence[CaseCard], others: Sequence[tuple[int, str]], l
     return "".join(out)
 
 
-def render_places(places: Sequence[str], lang: Lang) -> str:
-    """The options of the place selector."""
-    options = "".join(f'<option value="{escape(p)}">{escape(p)}</option>' for p in places)
-    return f'<option value="">{escape(say("all_places", lang))}</option>{options}'
+def render_names(every: str, names: Sequence[str], lang: Lang) -> str:
+    """The options of a selector of places, departments or themes; empty if there are none.
+
+    `every` is the key of the words that restrict nothing.
+    """
+    if not names:
+        return ""
+    options = "".join(f'<option value="{escape(n)}">{escape(n)}</option>' for n in names)
+    return f'<option value="">{escape(say(every, lang))}</option>{options}'
 
 
 def render_years(dates: Iterable[str], lang: Lang) -> str:

@@ -35,7 +35,7 @@ class Row:
     id: int
     name: str
     title: str
-    about: str  # place, department, date: what is known about it
+    about: str  # place, department, theme, date: what is known about it
     n_chars: int
     n_chunks: int
     added: str  # ISO
@@ -285,4 +285,4 @@ def _chunk(position: int, chunk: Chunk, lang: Lang) -> str:
 
 
 def _about(info: "DocumentInfo") -> str:
-    return " · ".join(part for part in (info.place, info.department, info.date) if part)
+    return " · ".join(filter(None, (info.place, info.department, info.theme, info.date)))

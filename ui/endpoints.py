@@ -19,7 +19,7 @@ from ui.cases import (
     find_case,
     render_case,
     render_cases,
-    render_places,
+    render_names,
     render_scope,
     render_years,
 )
@@ -209,16 +209,22 @@ class Endpoints:
         return {"html": render_case(document, node, lang)}
 
     def scope(self, payload: Payload, lang: Lang) -> Payload:
-        """The options of the selectors under the question box."""
+        """The options of the selectors under the question box, by their names."""
         cards = self._cards()
         with_cases = {card.document_id for card in cards}
         library = self._service.assistant.library
         others = [(row.id, row.title) for row in rows_of(library) if row.id not in with_cases]
-        return {
-            "cases": render_scope(cards, others[:MAX_OPTIONS], lang),
-            "places": render_places(library.store.places()[:MAX_OPTIONS], lang),
-            "dates": render_years((row.date for row in library.documents()), lang),
+        store = library.store
+        options = {
+            "place": render_names("all_places", store.places()[:MAX_OPTIONS], lang),
+            "case": render_scope(cards, others[:MAX_OPTIONS], lang),
+            "department": render_names(
+                "all_departments", store.names("department")[:MAX_OPTIONS], lang
+            ),
+            "theme": render_names("all_themes", store.names("theme")[:MAX_OPTIONS], lang),
+            "date": render_years((row.date for row in library.documents()), lang),
         }
+        return {"scope": options}
 
     def documents(self, payload: Payload, lang: Lang) -> Payload:
         """The table of documents, of those that match what was typed."""

@@ -109,7 +109,7 @@ def _composer(lang: Lang) -> str:
         f'aria-label="{escape(say("scope", lang))}">'
         f'<select name="place" aria-label="{escape(say("place", lang))}"></select>'
         f'<select name="case" aria-label="{escape(say("scope", lang))}"></select>'
-        f'<select name="date" aria-label="{escape(say("field_date", lang))}" hidden></select>'
+        f"{_optional('department', lang)}{_optional('theme', lang)}{_optional('date', lang)}"
         "</span>"
         f'<span class="keys"><span class="idle">{escape(say("keys", lang))}</span>'
         f'<span class="busy">{escape(say("keys_running", lang))}</span></span>'
@@ -119,6 +119,12 @@ def _composer(lang: Lang) -> str:
         f'aria-label="{escape(say("stop", lang))}">{icon("stop")}</button></div></div>'
         f'<p class="disclaimer">{escape(say("disclaimer", lang))}</p></form>'
     )
+
+
+def _optional(name: str, lang: Lang) -> str:
+    """A selector that is shown only when some document has what it selects by."""
+    label = escape(say(f"field_{name}", lang))
+    return f'<select name="{name}" aria-label="{label}" hidden></select>'
 
 
 def _cases(lang: Lang) -> str:

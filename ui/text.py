@@ -108,6 +108,8 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "keys_running": ("Esc 停止", "Esc to stop"),
     "scope": ("提问范围", "Scope"),
     "all_places": ("全部地区", "All places"),
+    "all_departments": ("全部部门", "All departments"),
+    "all_themes": ("全部主题", "All themes"),
     "all_dates": ("全部日期", "All dates"),
     "since_year": ("{year} 年以来", "Since {year}"),
     "only_year": ("{year} 年", "In {year}"),
@@ -128,8 +130,8 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "stopped": ("已停止，以上内容未经核验。", "Stopped; the text above was not checked."),
     "stopped_early": ("已停止。", "Stopped."),
     "scoped": (
-        "只在所选的提问范围内查找；放宽地区、材料或日期后可以再问。",
-        "Only the chosen scope was searched; widen the place, document or date and ask again.",
+        "只在所选的提问范围内查找；放宽范围后可以再问。",
+        "Only the chosen scope was searched; widen it and ask again.",
     ),
     "unsaved": (
         "这次问答没有保存：{reason}",

@@ -32,21 +32,21 @@
       // Not all documents of a large library are among the options.
       select.append(new Option(button.dataset.title, wanted, false, true));
     }
-    $("select[name=place]").value = $("select[name=date]").value = "";
+    for (const other of $$(".scope select")) if (other !== select) other.value = "";
     markScope();
     $("#question").focus();
   }
 
-  /* New options; what was chosen stays chosen where it still is one. */
+  /* New options; what was chosen stays chosen where it still is one. A selector without any hides. */
   function fillScope(page) {
-    for (const [name, options] of [["place", page.places], ["case", page.cases], ["date", page.dates]]) {
-      const select = $(`select[name=${name}]`);
+    for (const [name, options] of Object.entries(page.scope)) {
+      const select = $(`.scope select[name=${name}]`);
       const kept = select.value;
       select.innerHTML = options;
+      select.hidden = !options;
       select.value = kept;
       if (select.selectedIndex < 0) select.value = "";
     }
-    $("select[name=date]").hidden = !page.dates;
     markScope();
   }
 

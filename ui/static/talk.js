@@ -106,9 +106,7 @@
       retry,
       lang: state.lang,
       conversation: state.conversation,
-      place: $("select[name=place]").value,
-      case: $("select[name=case]").value,
-      date: $("select[name=date]").value,
+      ...Object.fromEntries($$(".scope select").map((select) => [select.name, select.value])),
     });
     watch(state.run);
   }
