@@ -88,10 +88,6 @@ class Store(Watched):
             ).fetchone()
         return Mark(*row) if row else START
 
-    def generation(self) -> int:
-        """The number of the last change."""
-        return self.mark().generation
-
     def knows(self, mark: Mark) -> bool:
         """Whether a mark lies in this store's own history."""
         with self.reading() as db:
@@ -379,14 +375,16 @@ class Store(Watched):
             for document, rows in vectors.items():
                 write_vectors(db, document, model, pack_vectors(rows))
 
-    def drop_other_vectors(self, model: str) -> None:
-        """Forget the vectors of all other models."""
+    def drop_other_vectors(self, model: str, *, keep: int = 0) -> None:
+        """Forget the vectors of all other models but the `keep` latest."""
         with self.writing() as db:
             db.execute(
-                "DELETE FROM vectors WHERE model NOT IN"
-                " (SELECT id FROM models WHERE fingerprint = ?)",
-                (model,),
+                "DELETE FROM vectors WHERE model IN (SELECT id FROM models WHERE fingerprint <> ?"
+                " ORDER BY id DESC LIMIT -1 OFFSET ?)",
+                (model, keep),
             )
+            # A model that comes back is the latest again.
+            db.execute("DELETE FROM models WHERE id NOT IN (SELECT model FROM vectors)")
 
 
 def _parts(values: Sequence[T]) -> list[Sequence[T]]:

@@ -5,7 +5,7 @@ whose mark is not in the history (a backup was restored, files were exchanged) i
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,7 +172,7 @@ class Indexes:
             if documents is None
             else sum(n for _, n in self._store.chunk_ranges(documents))
         )
-        if len(ids) < n_wanted and encode_missing(self._store, encoder):
+        if len(ids) < n_wanted and encode_missing(self._store, encoder, among=documents):
             ids, vectors = self._store.vectors(encoder.fingerprint, documents=documents)
         if not len(ids):
             vectors = np.zeros((0, encoder.dim), np.float32)
@@ -188,10 +188,21 @@ class Indexes:
 
 
 def encode_missing(
-    store: Store, encoder: Encoder, progress: Progress | None = None, batch: int = 400_000
+    store: Store,
+    encoder: Encoder,
+    progress: Progress | None = None,
+    *,
+    among: Collection[int] | None = None,
+    batch: int = 400_000,
 ) -> int:
-    """Encode what has no vectors of this model yet, `batch` characters at a time; how many."""
+    """Encode what has no vectors of this model yet, `batch` characters at a time; how many.
+
+    `among` names the documents that are needed now: while another process changes the model, all
+    the rest may be without vectors of this one, and need none any more.
+    """
     missing = store.documents_without_vectors(encoder.fingerprint)
+    if among is not None:
+        missing = [number for number in missing if number in among]
     pending: dict[int, list[str]] = {}
     size = 0
     for done, number in enumerate(missing, 1):

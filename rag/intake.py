@@ -44,6 +44,18 @@ class File:
     origin: str = ""  # the watched folder it lies in
 
 
+@dataclass(frozen=True, slots=True)
+class AddReport:
+    """What became of the files; numbers are document ids."""
+
+    added: tuple[int, ...] = ()
+    replaced: tuple[int, ...] = ()  # new versions of documents of the same name
+    unchanged: tuple[int, ...] = ()
+    failed: tuple[Failure, ...] = ()
+    files: tuple[tuple[str, int], ...] = ()  # which file gave which of the documents above
+    notices: tuple[Notice, ...] = ()  # of what was added or replaced
+
+
 Source = Path | tuple[str, bytes] | File
 
 

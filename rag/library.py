@@ -10,7 +10,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -24,12 +24,13 @@ from corpus.database import unusable
 from corpus.errors import StoreError
 from corpus.store import FILE_NAME, START, DocumentInfo, NewDocument, Store, Stored
 from corpus.types import Chunk, Document, Metadata
-from embeddings.encoder import BagEncoder, Encoder, FloatArray, load_encoder
+from embeddings.encoder import BUILT_IN, Encoder, FloatArray, load_encoder
 from embeddings.index import EXACT_UP_TO
 from embeddings.words import WordVectors
 from rag.health import CheckReport, examine
 from rag.indexes import Indexes, encode_missing, index_text
 from rag.indexes import Snapshot as Snapshot
+from rag.intake import AddReport as AddReport
 from rag.intake import (
     Failure,
     Notice,
@@ -54,18 +55,6 @@ _FOLLOW_S = 0.0  # how long a question waits for another process's change
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class AddReport:
-    """What became of the files; numbers are document ids."""
-
-    added: tuple[int, ...] = ()
-    replaced: tuple[int, ...] = ()  # new versions of documents of the same name
-    unchanged: tuple[int, ...] = ()
-    failed: tuple[Failure, ...] = ()
-    files: tuple[tuple[str, int], ...] = ()  # which file gave which of the documents above
-    notices: tuple[Notice, ...] = ()  # of what was added or replaced
-
-
 class Library:
     """The documents of one home folder; safe to use from many threads and processes."""
 
@@ -73,9 +62,9 @@ class Library:
         self, home: Path, encoder: Encoder, store: Store, *, exact_up_to: int = EXACT_UP_TO
     ) -> None:
         self.home = home
-        self.encoder = encoder
         self.store = store
-        self._words = WordVectors(encoder if isinstance(encoder, BagEncoder) else load_encoder())
+        # Words have the built-in vectors whatever model encodes the passages: see `WordVectors`.
+        self._words = WordVectors(encoder if encoder.name == BUILT_IN else load_encoder())
         self.reader = Reader(self._words)
         # Both locks may be given back by another thread than the one that took them.
         self._file_lock = FileLock(home / "write.lock", timeout=LOCK_S, thread_local=False)
@@ -102,8 +91,8 @@ class Library:
     ) -> "Library":
         """Open or create the library in `home`; the first time, the built-in cases are added.
 
-        Documents that another model has encoded are encoded again; other processes go on serving
-        with theirs meanwhile. Beyond `exact_up_to` chunks the vector search is approximate.
+        Documents that another model has encoded are encoded again; its vectors are kept, with which
+        other processes may go on. Beyond `exact_up_to` chunks the vector search is approximate.
 
         Raises
         ------
@@ -114,7 +103,7 @@ class Library:
         try:
             new = builtin and store.mark() == START
             if encode_missing(store, encoder, progress):
-                store.drop_other_vectors(encoder.fingerprint)
+                store.drop_other_vectors(encoder.fingerprint, keep=1)
             library = cls(home, encoder, store, exact_up_to=exact_up_to)
             if new:
                 library.add([builtin_document()], progress)
@@ -130,6 +119,11 @@ class Library:
         self.store.close()
 
     # -- reading ----------------------------------------------------------------------------
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model that serves now; `take_up` changes it."""
+        return self._snapshot.encoder
 
     def snapshot(self) -> Snapshot:
         """Both indexes at one moment, with what other processes have completed.
@@ -250,6 +244,22 @@ class Library:
             self.store.update_metadata(number, metadata, encoder.fingerprint, rows)
             self._snapshot = self._indexes.next(self._snapshot, self.encoder)
         self.store.record("metadata", str(number))
+
+    def take_up(self, encoder: Encoder) -> None:
+        """Serve with another model from now on; who holds a snapshot keeps the model in it.
+
+        What the model has not encoded yet is encoded first, beside the vectors in use, which are
+        forgotten at the end.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be written to; the last model goes on serving then.
+        """
+        encode_missing(self.store, encoder)
+        with self._writing():
+            self._snapshot = self._indexes.next(self._snapshot, encoder)
+        self.store.drop_other_vectors(encoder.fingerprint)
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Build both indexes anew from the store; vectors that are damaged are made anew."""

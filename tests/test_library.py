@@ -221,6 +221,38 @@ def test_two_models_on_one_home_both_stay_right(home, library, encoder):
     other.close()
 
 
+def test_a_model_is_taken_up_and_the_last_ones_vectors_go(home, library, encoder):
+    library.add([("a.txt", WATER), ("b.txt", LIGHT)])
+    before, other = library.snapshot(), FakeEncoder(dim=24, name="other")
+    library.take_up(other)
+    assert library.encoder is other
+    assert texts(library, "佛山市更换节能路灯。")[1][0] == "佛山市更换节能路灯。"
+    assert_in_step(library)
+    assert len(library.store.vectors(encoder.fingerprint)[0]) == 0
+    # Who holds the last snapshot searches the last vectors with the last model.
+    query = before.encoder.encode_query(["佛山市更换节能路灯。"])
+    [best] = before.vectors.search(query, 1)[1][0]
+    assert library.store.chunks_by_id([int(best)])[0].text == "佛山市更换节能路灯。"
+    library.add([("c.txt", BUS)])
+    assert texts(library, "中山市开通夜间公交。")[1][0] == "中山市开通夜间公交。"
+    assert_in_step(library)
+
+
+def test_vectors_that_are_in_use_outlast_another_model(home, library, encoder):
+    library.add([("a.txt", WATER), ("b.txt", LIGHT)])
+    for name in ("second", "third"):
+        Library.open(home, FakeEncoder(dim=24, name=name)).close()
+    assert len(library.store.vectors("second-24")[0]) == library.store.n_chunks()
+    n = encoder.n_encoded
+    other = Library.open(home, FakeEncoder(dim=24, name="third"))
+    other.add([("c.txt", BUS)])
+    assert texts(library, "中山市开通夜间公交。")[1][0] == "中山市开通夜间公交。"
+    other.close()
+    # Only the new document was encoded, and the question twice.
+    assert encoder.n_encoded - n < 6
+    assert texts(library, "佛山市更换节能路灯。")[1][0] == "佛山市更换节能路灯。"
+
+
 def test_rebuilding_changes_nothing_that_is_found(library):
     library.add([("a.txt", WATER), ("b.txt", LIGHT), ("c.txt", BUS)])
     library.remove([2])

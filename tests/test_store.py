@@ -221,6 +221,24 @@ def test_vectors_of_another_model_are_missing(store):
     assert store.vectors("other")[1].shape == (n, 4)
 
 
+def test_the_latest_of_the_other_models_can_be_kept(store):
+    [number] = add(store, made("a.txt", NOTICE))
+    rows = {number: np.ones((len(store.chunks(number)), 4), np.float32)}
+    for model in ("second", "third"):
+        store.put_vectors(model, rows)
+    store.drop_other_vectors("third", keep=1)
+    assert [len(store.vectors(m)[0]) > 0 for m in (MODEL, "second", "third")] == [False, True, True]
+    store.put_vectors(MODEL, rows)  # one that comes back is the latest
+    store.drop_other_vectors("third", keep=1)
+    assert [len(store.vectors(m)[0]) > 0 for m in (MODEL, "second", "third")] == [True, False, True]
+    store.drop_other_vectors("third")
+    assert [len(store.vectors(m)[0]) > 0 for m in (MODEL, "second", "third")] == [
+        False,
+        False,
+        True,
+    ]
+
+
 def test_a_vector_for_every_chunk_or_nothing_is_stored(store):
     new = made("a.txt", NOTICE)
     with pytest.raises(ValueError, match="vectors for"):
