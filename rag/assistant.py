@@ -5,15 +5,15 @@ history, retrieved and ranked, turned into evidence, answered, verified.
 """
 
 import logging
-import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from corpus.errors import ModelError
-from embeddings.encoder import load_encoder
+from embeddings.encoder import Encoder, load_encoder
 from rag.checks import check
 from rag.config import Config, default_home, load_config
 from rag.english import chinese_keywords, is_english
@@ -25,6 +25,7 @@ from rag.library import Library, Progress
 from rag.questions import Intent, clean_question, read_intent
 from rag.rerank import load_weights
 from rag.retriever import Retriever
+from rag.turn import Turn
 from rag.types import (
     NOT_FOUND,
     UNSUPPORTED,
@@ -37,7 +38,6 @@ from rag.types import (
     Hit,
     Mode,
     Stage,
-    StageName,
 )
 
 N_HITS = 25  # passages that an answer may draw on
@@ -135,32 +135,32 @@ class Assistant:
         self, question: str, *, history: Sequence[str] = (), filters: Filters | None = None
     ) -> Evidence:
         """What the documents hold about a question; its `question` is self-contained."""
-        steps = self._understood(clean_question(question), history, filters, _Watch())
-        return _last(steps)
+        turn = Turn(self.library)
+        return _last(self._understood(clean_question(question), history, filters, turn))
 
     def _understood(
-        self, question: str, history: Sequence[str], filters: Filters | None, watch: "_Watch"
+        self, question: str, history: Sequence[str], filters: Filters | None, turn: Turn
     ) -> "_Steps":
         """The evidence under the reading of the question that the documents bear out best."""
         earlier = [h for h in history if h.strip()]
         completed = complete(question, earlier, self.library.store.places())
-        yield watch.stage("complete")
+        yield turn.stage("complete")
         if completed.follows:
-            return (yield from self._following(question, completed.context, filters, watch))
-        alone = yield from self._evidence(completed.text, filters, watch, completed.excluded)
+            return (yield from self._following(question, completed.context, filters, turn))
+        alone = yield from self._evidence(completed.text, filters, turn, completed.excluded)
         if not completed.context:
             return replace(alone, form=completed.form)
-        following = yield from self._following(completed.text, completed.context, filters, watch)
+        following = yield from self._following(completed.text, completed.context, filters, turn)
         return following if following.confidence > alone.confidence - STAYS else alone
 
     def _following(
-        self, question: str, context: str, filters: Filters | None, watch: "_Watch"
+        self, question: str, context: str, filters: Filters | None, turn: Turn
     ) -> "_Steps":
         """What the documents hold about a question that goes on from the one before it.
 
         It is looked for where that one was answered, unless nothing was found there.
         """
-        before = yield from self._evidence(context, filters, watch)
+        before = yield from self._evidence(context, filters, turn)
         if before.candidates and before.confidence >= self.config.answers.refuse_below:
             chunk = before.candidates[0].hit.chunk
             there = replace(
@@ -168,16 +168,16 @@ class Assistant:
                 documents=(chunk.document_id,),
                 cases=(chunk.case,) if chunk.case else (),
             )
-            found = yield from self._evidence(question, there, watch, context=context)
+            found = yield from self._evidence(question, there, turn, context=context)
             if found.confidence >= self.config.answers.refuse_below:
                 return found
-        return (yield from self._evidence(question, filters, watch, context=context))
+        return (yield from self._evidence(question, filters, turn, context=context))
 
     def _evidence(
         self,
         question: str,
         filters: Filters | None,
-        watch: "_Watch",
+        turn: Turn,
         excluded: Sequence[str] = (),
         context: str = "",
     ) -> "_Steps":
@@ -193,11 +193,13 @@ class Assistant:
             top_k=N_HITS_ACROSS if intent.kind == "across" else N_HITS,
             filters=narrowed(filters, intent),
             excluded_places=excluded,
+            snapshot=turn.snapshot,
         )
-        yield watch.stage("retrieve")
-        sources = Sources(self.library, self.library.encoder, filters, self._search_part)
+        yield turn.stage("retrieve")
+        search_part = partial(self._search_part, turn)
+        sources = Sources(self.library, turn.snapshot.encoder, filters, search_part)
         evidence = gather(question, intent, hits, sources, context)
-        yield watch.stage("rank")
+        yield turn.stage("rank")
         return replace(evidence, question=whole)
 
     def _intent(self, question: str, whole: str) -> Intent:
@@ -214,8 +216,10 @@ class Assistant:
             overview=False,
         )
 
-    def _search_part(self, question: str, filters: Filters | None) -> list[Hit]:
-        return self.retriever.search(question, top_k=N_HITS_PART, filters=filters)
+    def _search_part(self, turn: Turn, question: str, filters: Filters | None) -> list[Hit]:
+        return self.retriever.search(
+            question, top_k=N_HITS_PART, filters=filters, snapshot=turn.snapshot
+        )
 
     def ask(
         self, question: str, *, history: Sequence[str] = (), filters: Filters | None = None
@@ -237,9 +241,9 @@ class Assistant:
 
         A stage that is gone through again comes again, with the time of both.
         """
-        watch = _Watch()
+        turn = Turn(self.library)
         question = clean_question(question)
-        evidence = yield from self._understood(question, history, filters, watch)
+        evidence = yield from self._understood(question, history, filters, turn)
         draft, failure = Draft(refused=True), None
         answerer: Answerer = self._answerer
         if evidence.confidence >= self.config.answers.refuse_below:
@@ -249,9 +253,9 @@ class Assistant:
                 _LOG.warning("%s; answering without a model", error)
                 answerer, failure = self._extractive, error
                 draft = yield from _written(answerer, evidence, cancel)
-        yield watch.stage("generate")
-        draft = self._verified(draft, evidence)
-        yield watch.stage("verify")
+        yield turn.stage("generate")
+        draft = self._verified(draft, evidence, turn.snapshot.encoder)
+        yield turn.stage("verify")
         yield _finished(
             Answer(
                 question=question,
@@ -261,11 +265,11 @@ class Assistant:
                 sentences=draft.sentences,
                 citations=draft.citations,
                 answerer=answerer.name,
-                seconds=watch.total(),
+                seconds=turn.total(),
                 lead=draft.lead,
                 note=draft.note,
                 table=draft.table,
-                stages=watch.stages,
+                stages=turn.stages,
                 confidence=evidence.confidence,
                 notice=failure.zh if failure else "",
                 notice_en=failure.en if failure else "",
@@ -273,13 +277,13 @@ class Assistant:
             evidence,
         )
 
-    def _verified(self, draft: Draft, evidence: Evidence) -> Draft:
+    def _verified(self, draft: Draft, evidence: Evidence, encoder: Encoder) -> Draft:
         """The draft with a verdict on every sentence; what fails is marked or dropped."""
         parts = [c.hit for part in evidence.parts for c in part.candidates]
         return check(
             verbatim(draft, self.library),
             [*evidence.hits, *parts],
-            self.library.encoder,
+            encoder,
             failing=self.config.answers.failing,
         )
 
@@ -327,29 +331,6 @@ def _last(steps: _Steps) -> Evidence:
         except StopIteration as ended:
             evidence: Evidence = ended.value
             return evidence
-
-
-class _Watch:
-    """Measures stages; a stage that is gone through twice adds up."""
-
-    def __init__(self) -> None:
-        self._started = self._last = time.perf_counter()
-        self._seconds: dict[StageName, float] = {}
-
-    def stage(self, name: StageName) -> Stage:
-        """The stage that ends now."""
-        now = time.perf_counter()
-        self._seconds[name] = self._seconds.get(name, 0.0) + now - self._last
-        self._last = now
-        return Stage(name, self._seconds[name])
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """All stages so far."""
-        return tuple(Stage(name, seconds) for name, seconds in self._seconds.items())
-
-    def total(self) -> float:
-        return time.perf_counter() - self._started
 
 
 def _written(

@@ -43,10 +43,15 @@ class Retriever:
         mode: Mode = "hybrid",
         filters: Filters | None = None,
         excluded_places: Collection[str] = (),
+        snapshot: Snapshot | None = None,
     ) -> list[Hit]:
-        """The best chunks for `question`, best first; scores are comparable within one call."""
+        """The best chunks for `question`, best first; scores are comparable within one call.
+
+        `snapshot` is the state of the library to search, by default that of now.
+        """
         allowed = self._allowed(filters, excluded_places)
-        found = self.candidates(question, allowed, n=max(self.config.n_candidates, 2 * top_k))
+        n = max(self.config.n_candidates, 2 * top_k)
+        found = self.candidates(question, allowed, n, snapshot)
         if mode == "hybrid":
             return self._ranked(question, found, top_k)
         scores = found.lexical if mode == "lexical" else found.own_dense
@@ -54,9 +59,15 @@ class Retriever:
         chunks = self.library.store.chunks_by_id(best)[:top_k]
         return [Hit(rank, scores[c.id], c) for rank, c in enumerate(chunks, 1)]
 
-    def candidates(self, question: str, allowed: set[int] | None, n: int = 100) -> Candidates:
+    def candidates(
+        self,
+        question: str,
+        allowed: set[int] | None,
+        n: int = 100,
+        snapshot: Snapshot | None = None,
+    ) -> Candidates:
         """What each of the two indexes proposes, `n` chunks each."""
-        snapshot = self.library.snapshot()
+        snapshot = snapshot or self.library.snapshot()
         query = snapshot.encoder.encode_query([question])
         lexical = self._lexical(snapshot, question, n, allowed)
         dense = self._dense(snapshot, query, n, allowed)
