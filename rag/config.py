@@ -20,6 +20,8 @@ from typing import Any, Literal, TypeVar
 
 from corpus.errors import UserError
 
+SETTINGS = "config.toml"
+
 T = TypeVar("T")
 AnswererName = Literal["extractive", "transformers", "openai"]
 _CHOICES = {
@@ -88,7 +90,7 @@ def load_config(home: Path, flags: Mapping[str, str] | None = None) -> Config:
     UserError
         Naming the file, the key and the value that does not fit.
     """
-    file = home / "config.toml"
+    file = home / SETTINGS
     config = Config()
     if file.is_file():
         try:
@@ -107,7 +109,7 @@ def load_config(home: Path, flags: Mapping[str, str] | None = None) -> Config:
 
 def choose_model(home: Path, model: str) -> None:
     """Write the embedding model into HOME/config.toml, for all later commands."""
-    file = home / "config.toml"
+    file = home / SETTINGS
     text = file.read_text("utf-8") if file.is_file() else ""
     folder = Path(model)
     name = str(folder.resolve()) if folder.is_dir() else model

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from model_folders import bag_folder
 
 from corpus.errors import ModelError
 from embeddings.encoder import BAG_MODULE, BagEncoder, load_encoder
@@ -25,14 +25,6 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def builtin() -> BagEncoder:
     return load_encoder()
-
-
-def bag_folder(folder: Path, table: dict[str, np.ndarray], vocabulary: list[str]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(table, folder / "model.safetensors")
-    (folder / "vocabulary.json").write_text(json.dumps(vocabulary), "utf-8")
-    (folder / "modules.json").write_text(json.dumps([{"type": BAG_MODULE}]), "utf-8")
-    return folder
 
 
 def test_rows_are_float32_of_unit_length_and_zero_without_terms(builtin) -> None:
