@@ -9,6 +9,7 @@ if __name__ == "__main__":
     here = Path(__file__).parent
     sys.path[:0] = [str(here.parent), str(here)]
     from ui.app import serve
+    from ui.service import Following
 
     def opener(progress):
         if sys.argv[2] in ("fake", "slow"):
@@ -23,9 +24,15 @@ if __name__ == "__main__":
 
         return Assistant.open(Path(sys.argv[2]), progress=progress)
 
+    def chosen():
+        from rag.config import load_config
+
+        return load_config(Path(sys.argv[2])).model
+
     def announce(address):
         sys.stdout.write(address + "\n")
         sys.stdout.flush()
 
     watch = Path(sys.argv[3]) if len(sys.argv) > 3 else None
-    serve(opener, port=int(sys.argv[1]), watch=watch, announce=announce)
+    following = Following(watch, None if sys.argv[2] in ("fake", "slow") else chosen)
+    serve(opener, port=int(sys.argv[1]), following=following, announce=announce)

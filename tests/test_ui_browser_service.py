@@ -1,10 +1,18 @@
 """What the browser sees of the service: its start, its end, its queue, its headers."""
 
+import subprocess
+import sys
+import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 
 import pytest
-from page_helpers import FACT, WAIT_MS, serving
+from model_folders import turned_model
+from page_helpers import DESK, FACT, ROOT, WAIT_MS, ask, serving
+
+from corpus.store import FILE_NAME, Store
+from embeddings.encoder import load_encoder
 
 pytestmark = pytest.mark.browser
 
@@ -41,6 +49,28 @@ def test_first_start_shows_progress_and_a_dead_service_is_told(browser, tmp_path
         server.kill()
         page.wait_for_selector(".toast.show:has-text('连接中断')")
         page.wait_for_selector("#zw:not(.running)")
+        page.close()
+
+
+def test_a_running_page_takes_up_the_model_of_a_rebuild(browser, tmp_path):
+    home, turned = tmp_path / "home", turned_model(tmp_path / "turned")
+    with serving(tmp_path, home) as (_, at):
+        page = browser.new_page(viewport=DESK, locale="zh-CN")
+        page.set_default_timeout(WAIT_MS)
+        page.goto(at)
+        page.wait_for_selector(".welcome")
+        before = ask(page, FACT).locator(".s").all_inner_texts()
+        command = [sys.executable, "-m", "ui.cli", "--home", str(home), "rebuild", "--model"]
+        with subprocess.Popen([*command, str(turned)], cwd=ROOT) as rebuild:
+            while rebuild.poll() is None:
+                assert ask(page, FACT).locator(".s").all_inner_texts() == before
+        assert rebuild.returncode == 0
+        with closing(Store(home / FILE_NAME)) as store:  # the page drops what it used last
+            until = time.monotonic() + 60
+            while len(store.vectors(load_encoder().fingerprint)[0]):
+                assert time.monotonic() < until
+                time.sleep(0.1)
+        assert ask(page, FACT).locator(".s").all_inner_texts() == before
         page.close()
 
 

@@ -20,7 +20,7 @@ from corpus.errors import UserError, reason
 from ui.asking import Asked, Update, answer_question
 from ui.documents import MAX_FILE_MB
 from ui.endpoints import Endpoints
-from ui.service import Opener, Service
+from ui.service import NOTHING, Following, Opener, Service
 from ui.shell import render_shell
 from ui.text import keys, say
 
@@ -73,7 +73,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
-    watch: Path | None = None,
+    following: Following = NOTHING,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the page until interrupted.
@@ -83,8 +83,8 @@ def serve(
     opener
         Opens the assistant, given a function to report progress to; it runs beside the start of
         the server, so that the page can show how far the first indexing has come.
-    watch
-        A folder to follow while serving.
+    following
+        What is followed while serving.
     announce
         Called with the address once it answers.
 
@@ -95,7 +95,7 @@ def serve(
     """
     listener = _listen(host, port)
     uploads = TemporaryDirectory(prefix="zhengwen-", ignore_cleanup_errors=True)
-    service = Service(opener, watch=watch)
+    service = Service(opener, following)
     service.open()
     try:
         import uvicorn

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from corpus.errors import CorpusError, UserError, reason
 from ui import manage
 from ui.arguments import parser_for
-from ui.terminal import Progress, open_assistant, print_json, show_progress
+from ui.terminal import Progress, open_assistant, print_json, settings, show_progress
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     from ui.app import serve
+    from ui.service import Following
 
     def opener(progress: Progress) -> "Assistant":
         def both(stage: str, done: int, total: int) -> None:
@@ -68,7 +69,8 @@ def _serve(args: argparse.Namespace) -> int:
     def announce(address: str) -> None:
         print(f"政问已启动 (Zhengwen is ready): {address}", file=sys.stderr, flush=True)
 
-    serve(opener, host=args.host, port=args.port, watch=args.watch, announce=announce)
+    following = Following(args.watch, lambda: settings(args).model)
+    serve(opener, host=args.host, port=args.port, following=following, announce=announce)
     return 0
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from corpus.errors import CorpusError, DamagedStore
-from ui.terminal import open_assistant, print_json, show_progress
+from ui.terminal import open_assistant, print_json, settings, show_progress
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
@@ -60,6 +60,7 @@ def _print_report(args: argparse.Namespace, report: "AddReport") -> None:
 def _watch(args: argparse.Namespace, assistant: "Assistant") -> int:
     """Follow a folder until Ctrl-C; one line (or one JSON object) for whatever was done."""
     from rag.jsonout import plain
+    from rag.model_watch import ModelWatch
     from rag.watch import Watcher, WatchState
 
     told: set[str] = set()
@@ -77,13 +78,19 @@ def _watch(args: argparse.Namespace, assistant: "Assistant") -> int:
         told.clear()
         told.update(reasons)
 
-    watcher = Watcher(assistant.library, args.watch, include=args.include, exclude=args.exclude)
+    library = assistant.library
+    watcher = Watcher(library, args.watch, include=args.include, exclude=args.exclude)
+    # Else a page that has changed its model would encode each file a second time.
+    models = ModelWatch(library, assistant.config.model, lambda: settings(args).model)
     print(f"正在监视 {args.watch}，按 Ctrl-C 停止 (Ctrl-C stops)", file=sys.stderr)
     stop = threading.Event()
+    threading.Thread(target=models.run, args=(stop,), name="models", daemon=True).start()
     try:
         watcher.run(stop, tell)
     except KeyboardInterrupt:
         print("已停止监视 (stopped)", file=sys.stderr)
+    finally:
+        stop.set()
     return 0
 
 
@@ -150,10 +157,11 @@ def rebuild(args: argparse.Namespace) -> int:
         assistant.library.rebuild(show_progress)
         home = assistant.library.home
     if args.model:
-        from rag.config import choose_model
+        from rag.config import SETTINGS, choose_model
 
         choose_model(home, args.model)
-        print(f"今后使用模型 {args.model}，已写入 {home / 'config.toml'}", file=sys.stderr)
+        words = f"今后使用模型 {args.model}，已写入 {home / SETTINGS}，运行中的网页会自动换用"
+        print(f"{words} (a page that is running takes it up)", file=sys.stderr)
     print(json.dumps({"rebuilt": True}) if args.json else "索引已重建")
     return 0
 

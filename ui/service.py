@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from ui.text import Lang, say
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
-    from rag.library import Library
     from rag.watch import Watcher, WatchState
 
 Progress = Callable[[str, int, int], None]
@@ -28,15 +28,26 @@ log = logging.getLogger(__name__)
 MAX_ANSWERING = 2  # questions answered at the same time; more would only slow each other down
 
 
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What a service follows while it runs."""
+
+    folder: Path | None = None  # whose files are added and removed
+    model: Callable[[], str] | None = None  # reads which model the settings name
+
+
+NOTHING = Following()
+
+
 class Service:
     """The assistant behind the page, from its opening to its closing."""
 
-    def __init__(self, opener: Opener, *, watch: Path | None = None) -> None:
+    def __init__(self, opener: Opener, following: Following = NOTHING) -> None:
         self._opener = opener
-        self._watch = watch
+        self._following = following
         self._watcher: Watcher | None = None
-        self._watching: threading.Thread | None = None
-        self._stop_watching = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._stop_following = threading.Event()
         self._assistant: Assistant | None = None
         self._failure: BaseException | None = None
         self._opened = threading.Event()
@@ -77,7 +88,7 @@ class Service:
     @property
     def watches(self) -> bool:
         """Whether there is a folder to watch, once the assistant is open."""
-        return self._watch is not None
+        return self._following.folder is not None
 
     @property
     def watched(self) -> "WatchState | None":
@@ -85,12 +96,12 @@ class Service:
         return self._watcher.state if self._watcher else None
 
     def close(self) -> None:
-        """Stop all answers and the watching, and close the assistant."""
+        """Stop all answers and the following, and close the assistant."""
         self.runs.stop_all()
-        self._stop_watching.set()
+        self._stop_following.set()
         self._opened.wait(30)
-        if self._watching is not None:
-            self._watching.join(30)
+        for thread in self._threads:
+            thread.join(30)
         if self._assistant is not None:
             self._assistant.close()
             self._assistant = None
@@ -112,22 +123,30 @@ class Service:
     def _open(self) -> None:
         try:
             assistant = self._opener(self.report)
-            if self._watch is not None:
-                self._follow(assistant.library, self._watch)
+            self._follow(assistant)
             self._assistant = assistant
         except Exception as error:  # noqa: BLE001 - shown in the page and raised by `serve`
             self._failure = error
         finally:
             self._opened.set()
 
-    def _follow(self, library: "Library", folder: Path) -> None:
+    def _follow(self, assistant: "Assistant") -> None:
+        from rag.model_watch import ModelWatch
         from rag.watch import Watcher
 
-        self._watcher = Watcher(library, folder)
-        self._watching = threading.Thread(
-            target=self._watcher.run, args=(self._stop_watching,), name="watch", daemon=True
-        )
-        self._watching.start()
+        library, wanted = assistant.library, self._following
+        followed: list[Watcher | ModelWatch] = []
+        if wanted.folder is not None:
+            self._watcher = Watcher(library, wanted.folder)
+            followed.append(self._watcher)
+        if wanted.model is not None:
+            followed.append(ModelWatch(library, assistant.config.model, wanted.model))
+        for one in followed:
+            name = type(one).__name__
+            arguments = (self._stop_following,)
+            thread = threading.Thread(target=one.run, args=arguments, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
 
 class Runs:

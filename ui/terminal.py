@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
+    from rag.config import Config
 
 Progress = Callable[[str, int, int], None]
 
@@ -15,12 +16,18 @@ Progress = Callable[[str, int, int], None]
 def open_assistant(args: argparse.Namespace, progress: Progress | None = None) -> "Assistant":
     """Open the assistant as the arguments say."""
     from rag.assistant import Assistant
+
+    config = settings(args)
+    return Assistant.open(args.home, config=config, progress=progress or show_progress)
+
+
+def settings(args: argparse.Namespace) -> "Config":
+    """Read the settings of the home folder under those of the arguments."""
     from rag.config import default_home, load_config
 
-    home = args.home or default_home()
     named = ("model", "answerer", "language", "generator", "base_url")
     flags = {key: getattr(args, key, None) or "" for key in named}
-    return Assistant.open(home, config=load_config(home, flags), progress=progress or show_progress)
+    return load_config(args.home or default_home(), flags)
 
 
 def show_progress(stage: str, done: int, total: int) -> None:
