@@ -25,9 +25,17 @@ from corpus.readers.base import is_plain, may_be_archive
 from corpus.types import Metadata
 
 MAX_SECONDS = 60.0  # for one file
-# Bytes of address space of the worker; recognising a scanned page takes 1.2 GB of it.
+# Bytes of address space of the worker; recognising a scanned page takes 1.0 to 1.3 GB of it.
 MAX_MEMORY = 3 << 29 if find_spec("rapidocr_onnxruntime") else 1 << 30
 MAX_FILE = 100 << 20  # bytes of one file
+# Libraries of numbers take 40 MB of address space for every core, which on a machine with 32 of
+# them is all that a worker has. With one thread a page is recognised as quickly, in 1.0 GB.
+_ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
+    "MALLOC_ARENA_MAX": "1",  # of glibc: 64 MB for every thread
+}
 _IN_PROCESS = 1 << 20  # bytes; a shorter text needs no parser: decoded here, with a quick start
 _LENGTHS = struct.Struct(">QQ")  # of the name and of the bytes; of the answer and 0
 
@@ -112,7 +120,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},  # noqa: PTH109
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": _module_path()},
             start_new_session=True,  # so that programs started by a reader end with it
         )
         assert self.process.stdin is not None
@@ -200,6 +208,10 @@ def _brought_down(name: str, late: bool, seconds: float) -> CorpusError:
         f"无法读取 {name}：文件使读取程序中断，可能已损坏，请打开后另存再添加",
         f"cannot read {name}: it stopped the reader and may be damaged; open it and save it again",
     )
+
+
+def _module_path() -> str:
+    return os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
 
 
 def _send(pipe: IO[bytes], first: bytes, second: bytes = b"") -> None:

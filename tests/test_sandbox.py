@@ -1,9 +1,12 @@
 """Reading under limits: whatever a file does to the worker, the next one is read."""
 
+import io
 import os
 import signal
 from collections.abc import Iterator
 
+import openpyxl
+import psutil
 import pytest
 from reader_helpers import zipped
 
@@ -37,6 +40,15 @@ def test_one_worker_reads_many_files(box: Sandbox) -> None:
         assert box._worker is not None
         pids.add(box._worker.process.pid)
     assert len(pids) == 1
+
+
+def test_worker_takes_no_memory_for_the_cores_of_the_machine(box: Sandbox) -> None:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    book.active.append(["区", "数"])
+    book.save(out)
+    assert box.read("a.xlsx", out.getvalue()).text  # openpyxl brings numpy
+    assert box._worker is not None
+    assert psutil.Process(box._worker.process.pid).num_threads() == 1
 
 
 def test_killed_worker_is_replaced(box: Sandbox) -> None:
