@@ -21,12 +21,14 @@ from typing import IO, Any
 
 from corpus.errors import CorpusError
 from corpus.readers import Entry, Extracted, expand, read_document
-from corpus.readers.base import is_plain, may_be_archive
+from corpus.readers.base import is_pdf, is_plain, may_be_archive
 from corpus.types import Metadata
 
+_RECOGNISES = find_spec("rapidocr_onnxruntime") is not None  # scanned pages of a PDF
 MAX_SECONDS = 60.0  # for one file
+SCANS_TAKE = 10  # times as long may a PDF take whose pages are recognised, at seconds a page
 # Bytes of address space of the worker; recognising a scanned page takes 1.0 to 1.3 GB of it.
-MAX_MEMORY = 3 << 29 if find_spec("rapidocr_onnxruntime") else 1 << 30
+MAX_MEMORY = 3 << 29 if _RECOGNISES else 1 << 30
 MAX_FILE = 100 << 20  # bytes of one file
 # Libraries of numbers take 40 MB of address space for every core, which on a machine with 32 of
 # them is all that a worker has. With one thread a page is recognised as quickly, in 1.0 GB.
@@ -63,8 +65,8 @@ class Sandbox:
         with self._lock:
             if self._worker is None or not self._worker.alive:
                 self.close()
-                self._worker = _Worker("read", self._seconds, self._memory)
-            with self._worker.limited(name):
+                self._worker = _Worker("read", self._memory)
+            with self._worker.limited(name, self._allowed(data)):
                 self._worker.send(name, data)
                 answer = json.loads(self._worker.receive()[0])
         if "zh" in answer:
@@ -85,12 +87,12 @@ class Sandbox:
         if not may_be_archive(name, data):
             yield name, data
             return
-        worker = _Worker("expand", self._seconds, self._memory)
+        worker = _Worker("expand", self._memory)
         try:
-            with worker.limited(name):
+            with worker.limited(name, self._seconds):
                 worker.send(name, data)
             while True:
-                with worker.limited(name):
+                with worker.limited(name, self._seconds):
                     entry, content = worker.receive()
                 told = json.loads(entry)
                 if "zh" in told:
@@ -108,12 +110,14 @@ class Sandbox:
         if worker is not None:
             worker.close()
 
+    def _allowed(self, data: bytes) -> float:
+        return self._seconds * SCANS_TAKE if _RECOGNISES and is_pdf(data) else self._seconds
+
 
 class _Worker:
     """A process under limits that takes files and answers; see `_work` for its side."""
 
-    def __init__(self, task: str, seconds: float, memory: int) -> None:
-        self._seconds = seconds
+    def __init__(self, task: str, memory: int) -> None:
         # -P: a folder named "corpus" where the command is run must not be taken for this package.
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "corpus.sandbox", task, str(memory)],
@@ -138,7 +142,7 @@ class _Worker:
         return _receive(self._stdout)
 
     @contextlib.contextmanager
-    def limited(self, name: str) -> Iterator[None]:
+    def limited(self, name: str, seconds: float) -> Iterator[None]:
         """Kill the process when the block takes too long; say so, or that it broke down."""
         late = threading.Event()
 
@@ -146,14 +150,14 @@ class _Worker:
             late.set()
             self._kill()
 
-        timer = threading.Timer(self._seconds, expire)
+        timer = threading.Timer(seconds, expire)
         timer.daemon = True
         timer.start()
         try:
             yield
         except (OSError, EOFError, ValueError) as error:
             self.close()
-            raise _brought_down(name, late.is_set(), self._seconds) from error
+            raise _brought_down(name, late.is_set(), seconds) from error
         finally:
             timer.cancel()
             if late.is_set():  # it may have fired just after the answer

@@ -71,6 +71,15 @@ def test_file_that_takes_too_long_is_named() -> None:
     assert not box._worker.alive
 
 
+def test_pdf_has_more_time_where_its_pages_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_RECOGNISES", True)
+    box = Sandbox(seconds=0.001)
+    with pytest.raises(CorpusError, match=r"scan\.pdf：超过 0\.01 秒"):
+        box.read("scan.pdf", b"%PDF-1.4")
+    with pytest.raises(CorpusError, match=r"a\.html：超过 0\.001 秒"):
+        box.read("a.html", b"<html>")
+
+
 def test_too_large_file_is_refused(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "MAX_FILE", 2)
     with pytest.raises(CorpusError, match=r"a\.txt"):

@@ -134,6 +134,11 @@ def is_plain(name: str, data: bytes) -> bool:
     return READERS.get(_suffix(name)) == "text" and not _sniffed(data)
 
 
+def is_pdf(data: bytes) -> bool:
+    """Whether a file begins like a PDF, whatever it is called."""
+    return _sniffed(data) == ".pdf"
+
+
 def may_be_archive(name: str, data: bytes) -> bool:
     """Whether a file is called an archive and begins like one."""
     return _suffix(name) == ".zip" and _sniffed(data) == "zip"
