@@ -2,6 +2,9 @@
 
 import io
 import json
+import sys
+from difflib import SequenceMatcher
+from importlib.util import find_spec
 
 import pypdfium2
 import pytest
@@ -25,6 +28,9 @@ from corpus.readers import Extracted, ocr, pdf, read_document
 from corpus.sandbox import Sandbox
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+needs_extra = pytest.mark.skipif(
+    find_spec("rapidocr_onnxruntime") is None, reason="the ocr extra is not installed"
+)
 needs_office = pytest.mark.skipif(SOFFICE is None, reason="no LibreOffice on this machine")
 
 
@@ -250,21 +256,92 @@ def test_scanned_page_among_others_does_not_hide_them(notice, scan, monkeypatch)
     assert found.notice.startswith("第3页是扫描件，没有文字层，未读入 (")
 
 
-def test_scanned_pages_are_named_in_runs(monkeypatch):
-    monkeypatch.setattr(ocr, "is_installed", lambda: False)
-    assert ocr.notice([]) == ""
-    zh, en = ocr.notice([3, 4, 7, 8, 9]).split(" (")
+def test_scanned_pages_are_named_in_runs():
+    assert ocr.notice([], recognised=False) == ""
+    zh, en = ocr.notice([3, 4, 7, 8, 9], recognised=False).split(" (")
     assert zh == "第3、4、7—9页是扫描件，没有文字层，未读入"
     assert en == "scanned, without a text layer, not read: page 3, 4, 7–9)"
 
 
+@needs_extra
 def test_scan_is_recognised_with_the_extra(scan):
-    pytest.importorskip("rapidocr_onnxruntime")
     found = pdf.read("a.pdf", scan)
     assert found.metadata.title == TITLE
     assert [label for label, _ in headings(found)] == [
         label for label, _ in headings(Extracted(notice_text()))
     ]
+    assert SequenceMatcher(None, found.text, notice_text(), autojunk=False).ratio() > 0.99
+    assert len(found.pages) == 2
+    assert found.notice.startswith("第1、2页是扫描件，文字由识别得到，可能有错 (")
+
+
+@needs_extra
+def test_scan_within_the_limits_of_the_worker(scan):
+    box = Sandbox()
+    assert box.read("a.pdf", scan).metadata.title == TITLE
+    box.close()
+
+
+@needs_extra
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_page_that_was_scanned_another_way_up_is_turned(scan, turn):
+    document = pypdfium2.PdfDocument(scan)
+    document[0].set_rotation(turn)
+    upright, turned = (
+        [glyph.text for glyph in ocr.read_page(page).glyphs]
+        for page in (pypdfium2.PdfDocument(scan)[0], document[0])
+    )
+    assert SequenceMatcher(None, "".join(upright), "".join(turned)).ratio() > 0.98
+
+
+class FakeEngine:
+    """Finds three lines, as well as the model would, where a mark tells how the page lies."""
+
+    def __init__(self):
+        self.n_pages = 0
+
+    def __call__(self, image, **_):
+        self.n_pages += 1
+        height, width = image.shape[:2]
+        dark = image[[0, 0, -1, -1], [0, -1, -1, 0]].max(axis=1) < 100
+        turned = int(dark.argmax())  # quarters of a circle, clockwise
+        score = 0.9 if turned < 2 else 0.2
+        long, wide = (height, width) if turned % 2 else (width, height)
+        boxes = [(0.2 * long, y * wide, 0.8 * long, (y + 0.05) * wide) for y in (0.2, 0.4, 0.6)]
+        if turned % 2:
+            boxes = [(y0, x0, y1, x1) for x0, y0, x1, y1 in boxes]
+        corners = [[(a, b), (c, b), (c, d), (a, d)] for a, b, c, d in boxes]
+        return [(box, f"第{n}行", score) for n, box in enumerate(corners, 1)], None
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_lines_tell_how_a_scanned_page_lies(monkeypatch, turn):
+    engine = FakeEngine()
+    monkeypatch.setattr(ocr, "_engine", lambda: engine)
+    data = pdf_of(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 600]/Rotate %d/Contents 4 0 R>>" % turn,
+        b"<</Length 18>>stream\n0 500 100 100 re f\nendstream",
+    )
+    found = ocr.read_page(pypdfium2.PdfDocument(data)[0])
+    assert found.height == 600
+    assert [(glyph.text, round(glyph.y)) for glyph in found.glyphs] == [
+        ("第1行", 144), ("第2行", 264), ("第3行", 384),
+    ]  # fmt: skip
+    assert engine.n_pages == (2 if turn else 1)
+
+
+def test_marks_that_recognition_confuses_are_put_right():
+    page = '（一)重点丶难点\n某发（2024]15号，“源头\n减排"和(二）、[2024]3号、(3)'
+    mended = "（一）重点、难点\n某发〔2024〕15号，“源头\n减排”和（二）、[2024]3号、(3)"
+    assert ocr.mended(page) == mended
+
+
+def test_extra_that_does_not_start_is_told_with_its_mend(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rapidocr_onnxruntime", None)
+    with pytest.raises(CorpusError, match=r"文字识别组件无法启动.*libgl1"):
+        ocr._engine.__wrapped__()
 
 
 def test_file_without_text_is_refused():

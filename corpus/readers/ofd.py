@@ -66,7 +66,7 @@ def read(name: str, data: bytes) -> Extracted:
             f"无法读取 {name}：扫描件，没有文字层，请先做文字识别或添加原文件",
             f"cannot read {name}: scanned, no text layer; run OCR first or add the original",
         )
-    return replace(found, notice=notice(scanned))
+    return replace(found, notice=notice(scanned, recognised=False))
 
 
 @dataclass(slots=True)

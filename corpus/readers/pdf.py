@@ -49,7 +49,7 @@ def read(name: str, data: bytes) -> Extracted:
             found = extract(_pages(name, document, scanned), Metadata(title=title))
     except pdfium.PdfiumError as error:
         raise _refusal(name, error) from error
-    return replace(found, notice=ocr.notice(scanned))
+    return replace(found, notice=ocr.notice(scanned, recognised=ocr.is_installed()))
 
 
 def _refusal(name: str, error: pdfium.PdfiumError) -> CorpusError:
