@@ -17,7 +17,7 @@ from pathlib import Path
 
 from corpus.errors import StoreError, UserError
 from corpus.watched import Stamp
-from rag.intake import Failure, File, fits, is_skipped, load_path
+from rag.intake import Failure, File, Notice, fits, is_skipped, load_path
 from rag.library import Library
 
 LOOK_EVERY_S = 1.0
@@ -41,6 +41,7 @@ class WatchState:
     replaced: int = 0
     removed: int = 0
     failed: tuple[Failure, ...] = ()  # all files that could not be added, as they are now
+    notices: tuple[Notice, ...] = ()  # of the files that were added since the start and are there
     problem: str = ""  # why the folder cannot be followed at the moment
 
 
@@ -68,6 +69,7 @@ class Watcher:
         self._include, self._exclude = include, exclude
         self._before: dict[str, Stamp] | None = None
         self._unread: dict[str, _Unread] = {}
+        self._notices: dict[str, list[Notice]] = {}
         self.state = WatchState(str(self._folder))
 
     def run(
@@ -108,6 +110,7 @@ class Watcher:
             done[:2] = [a + b for a, b in zip(done, counts, strict=False)]
         gone = [p for p in seen if before is not None and p not in found and p not in before]
         self._unread = {p: bad for p, bad in self._unread.items() if p in found}
+        self._notices = {p: told for p, told in self._notices.items() if p in found}
         if before is not None and not cancelled():
             done[2] = self._remove(gone, found.keys() - settled.keys(), empty=not found)
         self._note(len(found), done, anything=bool(fresh or gone or any(done)))
@@ -166,7 +169,8 @@ class Watcher:
         report = self._library.add(files, cancelled=cancelled)
         for path in paths:
             documents = [number for name, number in report.files if name == path]
-            failures = [f for f in report.failed if f.name.startswith(path)]
+            failures = [f for f in report.failed if _is_of(f.name, path)]
+            self._notices[path] = [n for n in report.notices if _is_of(n.name, path)]
             self._unread.pop(path, None)
             if failures:
                 self._unread[path] = _Unread(stamps[path], failures)
@@ -198,7 +202,9 @@ class Watcher:
     def _note(self, n_files: int, done: Sequence[int], *, anything: bool) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         failed = tuple(f for _, bad in sorted(self._unread.items()) for f in bad.failures)
-        state = replace(self.state, looked=now, n_files=n_files, failed=failed, problem="")
+        notices = tuple(n for _, told in sorted(self._notices.items()) for n in told)
+        state = replace(self.state, looked=now, n_files=n_files, problem="")
+        state = replace(state, failed=failed, notices=notices)
         if anything:
             added, replaced, removed = done
             state = replace(state, changed=now, added=added, replaced=replaced, removed=removed)
@@ -209,6 +215,11 @@ def _stamp(file: Path) -> Stamp:
     status = file.stat()
     # The second one tells changed permissions, and contents under an old date.
     return status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _is_of(name: str, path: str) -> bool:
+    """Whether something is told of a file, or of one inside it if it is an archive."""
+    return name == path or name.startswith(f"{path}/")
 
 
 def _load(file: Path, stamp: Stamp) -> bytes:

@@ -152,3 +152,10 @@ def make_ofd(
         ).items():
             archive.writestr(name, data)
     return packed.getvalue()
+
+
+def partly_scanned_ofd(start: str = "") -> bytes:
+    """Two pages, of which the second is a picture."""
+    picture = b'<Page xmlns="x"><Content><Layer><ImageObject ID="7"/></Layer></Content></Page>'
+    pages = [[Text(f"{start}各区要按照要求抓好落实。", LEFT, TOP)], []]
+    return make_ofd(pages, parts={"Doc_0/Pages/Page_1/Content.xml": picture})

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from make_ofd import partly_scanned_ofd
 
 from rag.config import choose_model, load_config
 from ui.cli import _COMMANDS, main
@@ -195,18 +196,22 @@ def test_folder_is_watched_until_it_is_interrupted(home, tmp_path) -> None:
     folder = tmp_path / "材料"
     folder.mkdir()
     (folder / "船期.txt").write_text("渡船每小时一班。", "utf-8")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ui.cli", "--home", str(home), "add", "--watch", str(folder)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        encoding="utf-8",
-    )
+    (folder / "扫描.ofd").write_bytes(partly_scanned_ofd())
+    errors = tmp_path / "errors.txt"
+    with errors.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ui.cli", "--home", str(home), "add", "--watch", str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=out,
+            encoding="utf-8",
+        )
     with process:
-        assert process.stdout.readline() == "新增 1，更新 0，移除 0\n"
+        assert process.stdout.readline() == "新增 2，更新 0，移除 0\n"
         (folder / "船期.txt").unlink()
         assert process.stdout.readline() == "新增 0，更新 0，移除 1\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
+    assert errors.read_text("utf-8").count("扫描.ofd：第2页是扫描件，没有文字层，未读入") == 1
 
 
 def test_check_and_rebuild_find_everything_in_order(home) -> None:

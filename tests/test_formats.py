@@ -7,7 +7,7 @@ import docx
 import openpyxl
 import pytest
 from format_files import NOTICE, RIGHT, SOFFICE, TITLE, chromium_pdf, page_html
-from make_ofd import EM, LEFT, PITCH, TOP, Text, make_ofd, notice_pages
+from make_ofd import EM, LEFT, PITCH, Text, make_ofd, notice_pages, partly_scanned_ofd
 from page_helpers import CHROMIUM
 from reader_helpers import converted
 
@@ -196,11 +196,8 @@ def test_a_workbook_is_known_under_another_name():
 
 
 def test_what_was_not_read_is_told_when_a_file_is_added(tmp_path):
-    pages = [[Text("各区要按照要求抓好落实。", LEFT, TOP)], []]
-    picture = b'<Page xmlns="x"><Content><Layer><ImageObject ID="7"/></Layer></Content></Page>'
-    data = make_ofd(pages, parts={"Doc_0/Pages/Page_1/Content.xml": picture})
     library = Library.open(tmp_path, load_encoder(), builtin=False)
-    report = library.add([("a.ofd", data), ("b.txt", b"abc")])
+    report = library.add([("a.ofd", partly_scanned_ofd()), ("b.txt", b"abc")])
     library.close()
     told = "第2页是扫描件，没有文字层，未读入 (scanned, without a text layer, not read: page 2)"
     assert report.notices == (Notice("a.ofd", told),)

@@ -1,6 +1,7 @@
 """Cases, documents and evaluation in a real browser; how everything looks and reads."""
 
 import pytest
+from make_ofd import partly_scanned_ofd
 from page_helpers import ABSENT, EVIL, FACT, WAIT_MS, ask, serving
 
 pytestmark = pytest.mark.browser
@@ -134,8 +135,15 @@ def test_watched_folder_is_told_and_its_files_appear(browser, tmp_path):
         page.wait_for_selector(".watched:has-text('正在监视文件夹')")
         (folder / "灯塔.txt").write_text("灯塔每夜亮灯九小时。", "utf-8")
         (folder / "空.txt").write_text("", "utf-8")
+        (folder / "扫描.ofd").write_bytes(partly_scanned_ofd())
         page.wait_for_selector(".documents td:has-text('灯塔')")
-        page.wait_for_selector(".watched:has-text('新增 1') summary:has-text('1 个文件未能添加')")
+        page.wait_for_selector(".watched summary:has-text('1 个文件未能添加')")
+        page.click("[data-of=watch_notices] summary")
+        page.wait_for_selector(".watched li:has-text('扫描.ofd: 第2页是扫描件')")
+        looked = page.locator(".watched li").nth(1).element_handle()
+        page.wait_for_function("li => !li.isConnected", arg=looked)  # the list was made anew
+        assert page.is_visible("[data-of=watch_notices] li")
+        assert page.is_hidden("[data-of=watch_failed] li")
         (folder / "灯塔.txt").unlink()
         page.wait_for_selector(".watched:has-text('移除 1')")
         page.wait_for_selector(".documents td:has-text('灯塔')", state="detached")

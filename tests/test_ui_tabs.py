@@ -9,8 +9,9 @@ from fake_assistant import cases_document
 
 from corpus.chunks import split_chunks
 from corpus.errors import CorpusError
-from rag.intake import Notice
+from rag.intake import Failure, Notice
 from rag.library import AddReport
+from rag.watch import WatchState
 from ui.cases import (
     THEMES,
     case_cards,
@@ -29,6 +30,7 @@ from ui.documents import (
     added_words,
     render_documents,
     render_preview,
+    render_watched,
     uploaded_file,
 )
 from ui.evaluate import render_comparison, render_progress, render_ratings
@@ -213,6 +215,18 @@ def test_added_file_tells_what_was_not_read():
     for lang, words in (("zh", "第3页是扫描件，未读入"), ("en", "scanned: page 3")):
         assert added_words(report, None, "a.pdf", lang)[2] == [words]
         assert added_words(report, None, "a.zip", lang)[2] == [f"a.pdf: {words}"]
+
+
+def test_watched_folder_tells_what_was_not_read():
+    notice = Notice(EVIL, "第3页是扫描件，未读入 (scanned: page 3)")
+    failure = Failure("b.txt", "corpus: 无法读取 b.txt：文件是空的 (cannot read b.txt: empty)")
+    state = WatchState("/材料", failed=(failure,), notices=(notice, notice))
+    for lang, words in (("zh", "未读入</li>"), ("en", "scanned: page 3</li>")):
+        html = render_watched(state, lang)
+        assert html.count(words) == 2
+        assert "<img" not in html
+    assert "1 个文件未能添加" in render_watched(state, "zh")
+    assert "details" not in render_watched(WatchState("/材料"), "zh")
 
 
 def test_only_files_of_the_upload_folder_are_added(tmp_path):

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from fake_encoder import FakeEncoder
 from library_helpers import all_text, assert_in_step
+from make_ofd import partly_scanned_ofd
+from reader_helpers import zipped
 
 import rag.library
 from corpus.errors import StoreError
@@ -169,6 +171,19 @@ def test_bad_files_are_told_once_and_read_again_when_mended(library, folder, wat
     bad.write_text(LIGHT, "utf-8")
     assert twice(watcher).failed == ()
     assert names(library) == ["空.txt"]
+
+
+def test_what_was_not_read_of_a_file_is_told_while_it_is_there(library, folder, watcher):
+    (folder / "扫描.ofd").write_bytes(partly_scanned_ofd())
+    (folder / "扫描.ofd.zip").write_bytes(zipped({"二.ofd": partly_scanned_ofd("另")}))
+    (folder / "灯.txt").write_text(LIGHT, "utf-8")
+    told = twice(watcher).notices
+    assert [notice.name for notice in told] == ["扫描.ofd", "扫描.ofd.zip/二.ofd"]
+    assert told[0].text.startswith("第2页是扫描件，没有文字层，未读入")
+    assert watcher.look().notices == told
+    (folder / "扫描.ofd").unlink()
+    (folder / "扫描.ofd.zip").write_bytes(zipped({"二.txt": BUS.encode()}))
+    assert twice(watcher).notices == ()
 
 
 @pytest.mark.parametrize("lost", ["gone", "a file"])

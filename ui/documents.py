@@ -96,7 +96,7 @@ def render_preview(
 
 
 def render_watched(state: "WatchState", lang: Lang) -> str:
-    """How things stand with the watched folder, and which of its files could not be added."""
+    """How things stand with the watched folder, and what is to be known of its files."""
     words = say("watching", lang, folder=state.folder, n=state.n_files)
     if state.changed:
         counts = {name: getattr(state, name) for name in ("added", "replaced", "removed")}
@@ -106,12 +106,12 @@ def render_watched(state: "WatchState", lang: Lang) -> str:
         if state.problem
         else ""
     )
-    reasons = "".join(
-        f"<li>{escape(reason_words(failure.reason, lang))}</li>" for failure in state.failed
+    failed = [reason_words(failure.reason, lang) for failure in state.failed]
+    notices = [f"{notice.name}: {reason_words(notice.text, lang)}" for notice in state.notices]
+    return (
+        f"<p>{icon('file')}<span>{escape(words)}</span></p>{problem}"
+        f"{_folded('watch_failed', failed, lang)}{_folded('watch_notices', notices, lang)}"
     )
-    count = escape(say("watch_failed", lang, n=len(state.failed)))
-    failed = f"<details><summary>{count}</summary><ul>{reasons}</ul></details>" if reasons else ""
-    return f"<p>{icon('file')}<span>{escape(words)}</span></p>{problem}{failed}"
 
 
 def rows_of(library: "Library", query: str = "") -> list[Row]:
@@ -210,6 +210,17 @@ def uploaded_file(path: object, name: object, folder: Path) -> tuple[Path, str]:
     if not inside:
         raise CorpusError(say("upload_refused", "zh"), say("upload_refused", "en"))
     return found, shown
+
+
+def _folded(key: str, lines: Sequence[str], lang: Lang) -> str:
+    """Lines under their number; nothing if there are none."""
+    shown = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    count = escape(say(key, lang, n=len(lines)))
+    return (
+        f'<details data-of="{key}"><summary>{count}</summary><ul>{shown}</ul></details>'
+        if lines
+        else ""
+    )
 
 
 def _decision(more: int, notice: str, lang: Lang) -> str:

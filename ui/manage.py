@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rag.assistant import Assistant
     from rag.intake import Failure
     from rag.library import AddReport
+    from rag.watch import WatchState
 
 
 def add_documents(args: argparse.Namespace) -> int:
@@ -51,32 +52,38 @@ def _print_report(args: argparse.Namespace, report: "AddReport") -> None:
             f"新增 {len(report.added)}，更新 {len(report.replaced)}，"
             f"未变 {len(report.unchanged)}，失败 {len(report.failed)}"
         )
-    for notice in report.notices:
-        print(f"{notice.name}：{notice.text}", file=sys.stderr)
-    for failure in report.failed:
-        print(failure.reason, file=sys.stderr)
+    for remark in _remarks(report):
+        print(remark, file=sys.stderr)
+
+
+def _remarks(of: "AddReport | WatchState") -> list[str]:
+    """What a person should know of files: what was not read of them, why others were not added."""
+    return [
+        *(f"{notice.name}：{notice.text}" for notice in of.notices),
+        *(failure.reason for failure in of.failed),
+    ]
 
 
 def _watch(args: argparse.Namespace, assistant: "Assistant") -> int:
     """Follow a folder until Ctrl-C; one line (or one JSON object) for whatever was done."""
     from rag.jsonout import plain
     from rag.model_watch import ModelWatch
-    from rag.watch import Watcher, WatchState
+    from rag.watch import Watcher
 
     told: set[str] = set()
 
-    def tell(state: WatchState) -> None:
+    def tell(state: "WatchState") -> None:
         if args.json:
             print_json(plain(state))
         elif not state.problem:
             print(f"新增 {state.added}，更新 {state.replaced}，移除 {state.removed}")
         sys.stdout.flush()
-        reasons = [state.problem, *(failure.reason for failure in state.failed)]
-        for reason in reasons:
-            if reason and reason not in told:
-                print(reason, file=sys.stderr)
+        remarks = [state.problem, *_remarks(state)]
+        for remark in remarks:
+            if remark and remark not in told:
+                print(remark, file=sys.stderr)
         told.clear()
-        told.update(reasons)
+        told.update(remarks)
 
     library = assistant.library
     watcher = Watcher(library, args.watch, include=args.include, exclude=args.exclude)

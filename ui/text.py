@@ -258,6 +258,7 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
         "; at {time} {added} added, {replaced} replaced, {removed} removed",
     ),
     "watch_failed": ("{n} 个文件未能添加", "{n} files could not be added"),
+    "watch_notices": ("{n} 个文件的文字可能不全或有误", "{n} files may have gaps or mistakes"),
     "upload_done": ("已添加，{n} 段", "Added, {n} passages"),
     "upload_same": ("已有，未重复添加", "Already there, not added twice"),
     "upload_cancelled": ("已取消", "Cancelled"),

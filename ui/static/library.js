@@ -80,9 +80,9 @@
       const page = await call("watched");
       if (!page?.watches) break;
       const box = $(".watched");
-      const open = box.querySelector("details")?.open;
+      const open = [...box.querySelectorAll("details[open]")].map((list) => list.dataset.of);
       box.innerHTML = page.html;
-      if (open) box.querySelector("details")?.setAttribute("open", "");
+      for (const list of box.querySelectorAll("details")) list.open = open.includes(list.dataset.of);
       if (changed !== undefined && page.changed !== changed) {
         await loadDocuments();
         refreshScope();
