@@ -119,13 +119,13 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def converted(data: bytes, suffix: str, folder: Path) -> bytes:
-    """A .docx as LibreOffice writes it in another format."""
-    (folder / "a.docx").write_bytes(data)
+def converted(data: bytes, suffix: str, folder: Path, *, of: str = "docx") -> bytes:
+    """A .docx, or what `of` says, as LibreOffice writes it in another format."""
+    (folder / f"a.{of}").write_bytes(data)
     profile = (folder / "profile").as_uri()
     subprocess.run(
         [shutil.which("soffice"), f"-env:UserInstallation={profile}", "--headless",
-         "--convert-to", suffix, "--outdir", str(folder), str(folder / "a.docx")],
+         "--convert-to", suffix, "--outdir", str(folder), str(folder / f"a.{of}")],
         check=True, capture_output=True, timeout=120,
     )  # fmt: skip
     return (folder / f"a.{suffix}").read_bytes()

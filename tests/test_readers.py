@@ -24,6 +24,7 @@ from corpus.chunks import split_chunks
 from corpus.errors import CorpusError
 from corpus.outline import parse_outline
 from corpus.readers import Extracted, read_document
+from corpus.readers.base import kind_of
 from corpus.readers.building import Builder
 from corpus.readers.tables import write_table
 from corpus.types import Document, Metadata
@@ -297,6 +298,54 @@ def test_a_file_is_read_as_what_it_is(name: str, data: bytes) -> None:
     assert read_document(name, data).metadata.title == TITLE
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "vnd.ms-word.document.macroEnabled",
+        "vnd.ms-word.template.macroEnabledTemplate",
+        "vnd.openxmlformats-officedocument.wordprocessingml.template",
+    ],
+)
+def test_documents_with_macros_and_templates_are_read_like_others(kind: str) -> None:
+    usual = b"vnd.openxmlformats-officedocument.wordprocessingml.document"
+    data = changed_part(
+        as_docx(), "[Content_Types].xml", lambda xml: xml.replace(usual, kind.encode())
+    )
+    data = changed_part(data, "word/vbaProject.bin", lambda _: b"\xd0\xcf\x11\xe0")
+    assert read_document("a.docm", data) == read_document("a.docx", as_docx())
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["区名\t总数\n东区\t3\n".encode("gb18030"), "区名,总数\n东区,3\n".encode(),
+     "<table><tr><th>区名<th>总数<tr><td>东区<td>3</table>".encode("gb18030")],
+    ids=["tabs", "commas", "table"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["a.xls", "a.xlsx", "a.et"])
+def test_text_that_web_sites_export_as_workbook_is_a_table(name: str, data: bytes) -> None:
+    assert read_document(name, data).text == "区名：东区；总数：3"
+
+
+@pytest.mark.parametrize(
+    ("name", "streams", "kind"),
+    [
+        ("a.doc", ["WordDocument"], ".doc"),
+        ("a.doc", ["WordDocument", "Workbook"], ".doc"),
+        ("a.wps", ["WordDocument"], ".wps"),
+        ("a.doc", ["Workbook"], ".xls"),
+        ("a.et", ["Workbook", "WordDocument"], ".et"),
+        ("a.xlsx", ["Workbook"], ".xls"),
+        ("a.xls", ["Book"], ".xls"),
+        ("a.txt", ["PowerPoint Document"], ".ppt"),
+        ("无扩展名", [], ".doc"),
+    ],
+)
+def test_older_files_are_told_apart_by_their_streams(
+    name: str, streams: list[str], kind: str
+) -> None:
+    assert kind_of(name, OLE + "".join(streams).encode("utf-16-le")) == kind
+
+
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -308,7 +357,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
         ("a.txt", b" \n ", "没有文字"),
         ("a.html", b"<html><script>x</script></html>", "没有文字"),
         ("a.docx", OLE + "EncryptedPackage".encode("utf-16-le"), "已加密，请先去除密码"),
-        ("a.xls", OLE + "Workbook".encode("utf-16-le"), r"请另存为 \.xlsx"),
+        ("a.xls", OLE + "Workbook".encode("utf-16-le"), r"LibreOffice.*另存为 \.xlsx"),
         ("a.doc", OLE + "PowerPoint Document".encode("utf-16-le"), r"请另存为 \.pdf"),
         ("a.docx", b"\x00\x01\x02" * 50, r"内容不是 \.docx"),
         ("a.zip", b"\x00\x01\x02" * 50, r"内容不是 \.zip"),

@@ -24,6 +24,7 @@ READERS = {
     ".html": "html",
     ".htm": "html",
     ".docx": "word",
+    ".docm": "word",
     ".doc": "office",
     ".wps": "office",
     ".rtf": "office",
@@ -32,6 +33,9 @@ READERS = {
     ".ofd": "ofd",
     ".xlsx": "sheets",
     ".xlsm": "sheets",
+    ".xls": "calc",
+    ".et": "calc",
+    ".ods": "calc",
     ".csv": "sheets",
     ".tsv": "sheets",
 }
@@ -44,8 +48,6 @@ _REFUSED = {
     ".7z": "请先解压，或改用 .zip 压缩包",
     ".pptx": "请另存为 .pdf",
     ".ppt": "请另存为 .pdf",
-    ".xls": "请另存为 .xlsx",
-    ".ods": "请另存为 .xlsx",
     ".odp": "请另存为 .pdf",
 }
 _MAGIC = (
@@ -65,6 +67,7 @@ _MIMETYPES = {
     b"application/vnd.oasis.opendocument.spreadsheet": ".ods",
     b"application/vnd.oasis.opendocument.presentation": ".odp",
 }
+_STREAMS = {"WordDocument": ".doc", "Workbook": ".xls", "PowerPoint Document": ".ppt"}
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError)
 MAX_CHARS = 20_000_000  # of one document: 20,000 pages
 MAX_EXPANDED = 500 << 20  # bytes of all parts of an office document
@@ -166,8 +169,7 @@ def kind_of(name: str, data: bytes) -> str:
     if found or suffix in _PLAIN or (suffix not in READERS and suffix not in _REFUSED):
         return found or suffix
     if b"\0" not in data[:_HEAD] or data.startswith(_UTF16):
-        # A text under a wrong name, or a web page without its opening.
-        return ".html" if READERS.get(suffix) == "html" else ".txt"
+        return _kind_of_text(data, suffix)
     raise CorpusError(
         f"无法读取 {name}：内容不是 {suffix} 文件，可能已损坏，请打开后另存再添加",
         f"cannot read {name}: its content is no {suffix}; it may be damaged, save it again",
@@ -192,9 +194,17 @@ def _sniffed(data: bytes) -> str:
             return kind
     if _HTML.match(head.removeprefix(b"\xef\xbb\xbf")):
         return ".html"
-    if b"<?mso-application" in head and b"Word.Document" in head:
-        return ".doc"  # Word's XML of 2003
+    if b"<?mso-application" in head:  # the XML of 2003
+        return ".xls" if b"Excel.Sheet" in head else ".doc" if b"Word.Document" in head else ""
     return ""
+
+
+def _kind_of_text(data: bytes, suffix: str) -> str:
+    """The kind of a text under a wrong name, or of a web page without its opening."""
+    reader = READERS.get(suffix)
+    if reader in ("sheets", "calc"):  # what web sites export as .xls
+        return ".html" if data.lstrip().startswith(b"<") else ".csv"
+    return ".html" if reader == "html" else ".txt"
 
 
 def _kind_of_zip(name: str, data: bytes) -> str:
@@ -224,13 +234,11 @@ def _kind_of_ole(name: str, data: bytes, suffix: str) -> str:
             f"无法读取 {name}：文件已加密，请先去除密码",
             f"cannot read {name}: it is encrypted; remove the password first",
         )
-    if _stream("WordDocument") in data:
-        return ".doc"
-    if _stream("Workbook") in data:
-        return ".xls"
-    if _stream("PowerPoint Document") in data:
-        return ".ppt"
-    return suffix if READERS.get(suffix) == "office" else ".doc"
+    found = [kind for stream, kind in _STREAMS.items() if _stream(stream) in data]
+    found = found or [".doc", ".xls"]
+    # Of several kinds, the others lie embedded in the one that the name tells.
+    named = READERS.get(suffix) in [READERS.get(kind, "") for kind in found]
+    return suffix if named else found[0]
 
 
 def _stream(name: str) -> bytes:

@@ -1,13 +1,15 @@
-"""Files of older office programs in, their text out: LibreOffice makes a .docx of them first.
+"""Files of older office programs in, their text out: LibreOffice makes a .docx or .xlsx first.
 
-.doc, .wps, .rtf and .odt have no small reader of good quality; LibreOffice has, and is on many
-desks. It runs once per file with a profile of its own that knows no macros and no network.
+.doc, .wps, .rtf and .odt, .xls, .et and .ods have no small reader of good quality; LibreOffice has,
+and is on many desks. It runs once per file with a profile of its own that knows no macros and no
+network.
 """
 
 import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.errors import CorpusError
@@ -28,8 +30,34 @@ _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What LibreOffice makes of a file."""
+
+    source: str  # suffix of what it was; the content tells LibreOffice the kind
+    suffix: str
+    filter: str
+    part: str  # of LibreOffice, which may not be installed
+    program: str  # that saves as this form too
+
+
+TEXT = Form(".doc", ".docx", "Office Open XML Text", "Writer", "Word")
+WORKBOOK = Form(".xls", ".xlsx", "Calc MS Excel 2007 XML", "Calc", "Excel")
+
+
 def read(name: str, data: bytes) -> Extracted:
-    """Read a file that LibreOffice knows.
+    """Read a text that LibreOffice knows.
+
+    Raises
+    ------
+    CorpusError
+        If LibreOffice is not installed, or cannot read the file in time.
+    """
+    return word.read(name, converted(name, data, TEXT))
+
+
+def converted(name: str, data: bytes, form: Form, *, kind: str = "") -> bytes:
+    """A file in the form that its reader knows; `kind` is what LibreOffice calls what it is now.
 
     Raises
     ------
@@ -39,11 +67,14 @@ def read(name: str, data: bytes) -> Extracted:
     program = _program()
     if program is None:
         raise CorpusError(
-            f"无法读取 {name}：需要 LibreOffice，请安装它，或用 Word、WPS 另存为 .docx",
-            f"cannot read {name}: LibreOffice is needed; install it, or save the file as .docx",
+            f"无法读取 {name}：需要 LibreOffice，请安装它，"
+            f"或用 {form.program}、WPS 另存为 {form.suffix}",
+            f"cannot read {name}: LibreOffice is needed; install it, or save the file as "
+            f"{form.suffix}",
         )
+    told = [f"--infilter={kind}"] if kind else []
     with tempfile.TemporaryDirectory(prefix="zhengwen-", ignore_cleanup_errors=True) as folder:
-        return word.read(name, _converted(program, name, data, Path(folder)))
+        return _converted([program, *told], name, data, form, Path(folder))
 
 
 def _program() -> str | None:
@@ -55,14 +86,14 @@ def _program() -> str | None:
     return str(own) if own.exists() else found
 
 
-def _converted(program: str, name: str, data: bytes, folder: Path) -> bytes:
-    source, profile = folder / "source.doc", folder / "profile"
-    source.write_bytes(data)  # the content tells LibreOffice the kind
+def _converted(begun: list[str], name: str, data: bytes, form: Form, folder: Path) -> bytes:
+    source, profile = folder / f"source{form.source}", folder / "profile"
+    source.write_bytes(data)
     (profile / "user").mkdir(parents=True)
     (profile / "user" / "registrymodifications.xcu").write_text(_PROFILE, "utf-8")
     command = [
-        *(program, f"-env:UserInstallation={profile.as_uri()}", "--headless", "--norestore"),
-        *("--nolockcheck", "--convert-to", "docx:Office Open XML Text"),
+        *(*begun, f"-env:UserInstallation={profile.as_uri()}", "--headless", "--norestore"),
+        *("--nolockcheck", "--convert-to", f"{form.suffix[1:]}:{form.filter}"),
         *("--outdir", str(folder), str(source)),
     ]
     try:
@@ -73,14 +104,16 @@ def _converted(program: str, name: str, data: bytes, folder: Path) -> bytes:
             )
             if done.returncode == 0:
                 break
-        return (folder / "source.docx").read_bytes()
+        return source.with_suffix(form.suffix).read_bytes()
     except subprocess.TimeoutExpired as error:
         raise CorpusError(
-            f"无法读取 {name}：LibreOffice 转换超过 {MAX_SECONDS:g} 秒，请另存为 .docx",
-            f"cannot read {name}: LibreOffice took over {MAX_SECONDS:g} s; save it as .docx",
+            f"无法读取 {name}：LibreOffice 转换超过 {MAX_SECONDS:g} 秒，请另存为 {form.suffix}",
+            f"cannot read {name}: LibreOffice took over {MAX_SECONDS:g} s; save as {form.suffix}",
         ) from error
     except OSError as error:
         raise CorpusError(
-            f"无法读取 {name}：LibreOffice 无法打开，可能已加密或损坏，请去除密码后另存为 .docx",
-            f"cannot read {name}: LibreOffice cannot open it; remove a password, save as .docx",
+            f"无法读取 {name}：LibreOffice 无法打开，可能已加密、损坏，或未装 LibreOffice "
+            f"{form.part}，请去除密码后另存为 {form.suffix}",
+            f"cannot read {name}: LibreOffice cannot open it, or its {form.part} is not installed; "
+            f"remove a password, save as {form.suffix}",
         ) from error

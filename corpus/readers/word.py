@@ -35,6 +35,12 @@ _NOTES = {f"{W}footnoteReference": "footnotes", f"{W}endnoteReference": "endnote
 _MAX_SPAN = 100  # columns; more are not meant
 _HEADING = re.compile(r"(?:heading|标题)\s*(\d)|([一二三四五六])级标题", re.I)
 _CONTENTS = re.compile(r"toc\s*\d|目录\s*\d", re.I)
+# What python-docx does not take: documents with macros, which nothing here runs, and templates.
+_KINDS = (
+    "application/vnd.ms-word.document.macroEnabled.main+xml",
+    "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
+)
 
 
 def read(name: str, data: bytes) -> Extracted:
@@ -45,7 +51,6 @@ def read(name: str, data: bytes) -> Extracted:
     CorpusError
         If it is damaged.
     """
-    import docx
     from docx.opc.exceptions import PackageNotFoundError
     from lxml.etree import LxmlError
 
@@ -54,7 +59,7 @@ def read(name: str, data: bytes) -> Extracted:
         *(AttributeError, RecursionError, NotImplementedError, OSError, EOFError, zlib.error),
     )
     try:
-        document = docx.Document(io.BytesIO(data))
+        document = _opened(data)
         walker = _Walker(_styles(document), _notes(document), Numbering(_numbering(document)))
         walker.blocks(document.element.body)
         title = walker.title or document.core_properties.title or ""
@@ -248,6 +253,18 @@ def _value(holder: Element, tag: str) -> str:
 def _number(element: Element) -> int:
     value = element.get(f"{W}val", "0") if element is not None else "0"
     return min(int(value), _MAX_SPAN) if value.isdecimal() else 0
+
+
+def _opened(data: bytes) -> "Document":
+    from docx.opc.part import PartFactory
+    from docx.package import Package
+    from docx.parts.document import DocumentPart
+
+    PartFactory.part_type_for.update(dict.fromkeys(_KINDS, DocumentPart))
+    part = Package.open(io.BytesIO(data)).main_document_part
+    if not isinstance(part, DocumentPart):
+        raise ValueError(f"the main part is {part.content_type}")
+    return part.document
 
 
 def _styles(document: "Document") -> dict[str, Element]:
