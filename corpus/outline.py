@@ -38,6 +38,8 @@ _CLOSING = re.compile(r"\s*(?:下一步|今后|未来|总之|总的来看|综上
 _PLACE = re.compile(r"\s*([\u4e00-\u9fff]{2,6}?(?:自治区|自治州|省|市|县|区))")
 _TERMINATED = re.compile(r"[。！？!?；;，,：:]\s*$")
 
+_SENTENCE = re.compile(r"[。；]\s*$")
+_TELLS = re.compile(r"[，；,;\d]")
 _ENTRY = re.compile(r"[；;]\s*$|^.{30,}。\s*$")
 
 # Ranks order headings from outer to inner; a heading closes all open ones of its rank or deeper.
@@ -248,9 +250,15 @@ def _line_blocks(text: str, a: int, b: int, level: int, section: int) -> Iterato
         yield _Block(a, "item", 0, label, _item_title(text, body, b))
         return
     title = _squeeze(text[body:first_end]).rstrip("。:：")
-    yield _Block(a, "heading", rank, label, title)
-    if not one_sentence:
-        yield from _content_blocks(text, first_end, first_end, b)
+    rest = [] if one_sentence else list(_content_blocks(text, first_end, first_end, b))
+    told = _SENTENCE.search(text[body:first_end])
+    if told and (one_sentence or _TELLS.search(title)):
+        # "一、禁火期为10月1日至次年4月30日。" says something, so it is text as well as a heading.
+        yield _Block(a, "paragraph", rank, label, title)
+        rest = rest[1:] if rest and rest[0].leaf == "paragraph" else rest
+    else:
+        yield _Block(a, "heading", rank, label, title)
+    yield from rest
 
 
 def _heading_label(line: str, section: int) -> tuple[str, int, int]:

@@ -11,7 +11,10 @@ import re
 MAX_SENTENCE = 1_000
 
 _CLOSING = "”’」』）)》】〕\"'"
-_END = re.compile(rf"(?:[。！？!?]+|…{{2,}}|(?<=[A-Za-z]{{2}})\.(?=\s))[{_CLOSING}]*|\n+")
+# A cell of a table may hold a sentence: "问题：几天到账?；答复：3天" is one row, and one sentence.
+_END = re.compile(
+    rf"(?:[。！？!?]++|…{{2,}}+|(?<=[A-Za-z]{{2}})\.(?=\s))[{_CLOSING}]*+(?![；;])|\n+"
+)
 _PAUSE = re.compile(r"[；;，,、：:\s]")
 
 

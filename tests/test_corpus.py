@@ -132,6 +132,26 @@ def test_a_notice_is_split_by_chapters_articles_and_sections() -> None:
     ]
 
 
+def test_a_heading_that_says_something_is_text_too() -> None:
+    text = (
+        "一、每村配备护林员6名。\n二、禁火期为10月1日至次年4月30日。\n某镇人民政府\n"
+        "（一）环保局负责，目前完成75%。各单位要抓紧推进，确保年底前完成。\n"
+        "（二）完善工作机制。每月调度一次。\n"
+    )
+    doc = document(text)
+    assert [node.title for node in doc.outline if node.kind in ("section", "subsection")] == [
+        *("每村配备护林员6名", "禁火期为10月1日至次年4月30日", "环保局负责，目前完成75%"),
+        "完善工作机制",
+    ]
+    assert [chunk.text for chunk in split_chunks(doc)] == [
+        "一、每村配备护林员6名。",
+        "二、禁火期为10月1日至次年4月30日。",
+        "某镇人民政府",
+        "（一）环保局负责，目前完成75%。各单位要抓紧推进，确保年底前完成。",
+        "每月调度一次。",
+    ]
+
+
 def test_markdown_and_word_headings_nest() -> None:
     text = "# 总则\n正文。\n## 细则\n内容。\n# 附则\n附。"
     outline = parse_outline(text)
@@ -209,6 +229,11 @@ def test_sentences_keep_closing_quotes_and_ignore_semicolons() -> None:
         "Yes, v2.0 works.",
         "完",
     ]
+
+
+def test_a_row_of_a_table_is_one_sentence() -> None:
+    row = "问题：公积金提取几天到账??；答复：“3个工作日。”；单位：公积金中心"
+    assert sentence_spans(row) == [(0, len(row))]
 
 
 def test_a_text_without_punctuation_gives_bounded_sentences() -> None:
