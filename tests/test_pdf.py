@@ -100,6 +100,16 @@ def test_two_columns_are_read_one_after_the_other(printed):
     assert lines(data) == [TITLE, *prose]
 
 
+def test_columns_go_on_over_the_few_lines_of_the_last_page(printed):
+    prose = [f"第{i}点意见：{text}" for i, text in enumerate(NOTICE * 2) if len(text) > 40]
+    page = "".join(f"<p>{text}</p>" for text in prose)
+    rest = [f"第{i}项由区里负责，计划投入{i}万元，目前已经完成了八成以上的工作。" for i in (1, 2)]
+    last = "".join(f"<p>{text}</p>" for text in rest)
+    css = "div{columns:2;column-gap:2em;font-size:10.5pt;line-height:1.6}div+div{break-before:page}"
+    data = printed(page_html(f"<div>{page}</div><div>{last}</div>", css))
+    assert lines(data) == [*prose, *rest]
+
+
 def test_three_columns_under_a_short_title(printed):
     prose = [f"第{i}点{text}" for i, text in enumerate(NOTICE * 4) if len(text) > 60]
     columns = "".join(f"<p>{text}</p>" for text in prose)

@@ -82,7 +82,7 @@ class _Grid:
 
 def _cell_text(glyphs: Sequence[Glyph]) -> str:
     text = ""
-    for line in reading_order(text_lines(glyphs), columns=False):
+    for line in reading_order(text_lines(glyphs)):
         text = join(text, getattr(line, "text", ""))
     return text
 

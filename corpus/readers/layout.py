@@ -22,6 +22,7 @@ EDGE = 0.13  # of the page's height: running heads and page numbers stand no dee
 MIN_REPEATS = 0.25  # of all pages, for a running head
 MAX_COLUMNS = 3
 MIN_COLUMN = 4  # lines on either side of a gutter
+MIN_REST = 2  # lines on either side where the page before has the gutter
 
 _WIDE = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6\U00020000-\U0003ffff"
 WIDE = re.compile(f"[{_WIDE}\u3000-\u303f‘’“”…—]")
@@ -137,10 +138,27 @@ def text_lines(glyphs: Iterable[Glyph]) -> list[Line]:
     return merged
 
 
-def reading_order(items: Sequence[Item], flow: str = "", *, columns: bool = True) -> list[Item]:
-    """Top to bottom; where a gutter parts columns, each column by itself."""
+def find_gutter(items: Sequence[Item], before: float | None = None) -> float | None:
+    """Where two columns part, if they do; `before` is where they did on the page before.
+
+    The last page of a text often holds only a few lines of each column, too few to tell by
+    themselves.
+    """
+    lines = sorted((item for item in items if isinstance(item, Line)), key=lambda line: line.y)
+    gutter = _gutter(lines)
+    if gutter is not None or before is None:
+        return gutter
+    left = [line for line in lines if line.x1 <= before]
+    right = [line for line in lines if line.x0 >= before]
+    goes_on = len(left) + len(right) == len(lines) and min(len(left), len(right)) >= MIN_REST
+    return before if goes_on and _is_prose(left) and _is_prose(right) else None
+
+
+def reading_order(
+    items: Sequence[Item], flow: str = "", *, gutter: float | None = None
+) -> list[Item]:
+    """Top to bottom; where the gutter parts columns, each column by itself."""
     items = sorted(items, key=lambda item: item.y)
-    gutter = _gutter([item for item in items if isinstance(item, Line)]) if columns else None
     if gutter is None:
         return _joined_rows(items, flow)
     near = median([item.size for item in items if isinstance(item, Line)])
@@ -155,8 +173,9 @@ def reading_order(items: Sequence[Item], flow: str = "", *, columns: bool = True
         # A short title over three columns crosses no gutter, but stands above the first column.
         above = [item for item in right if left and item.y < left[0].y - near]
         ordered += _joined_rows(above, flow)
-        ordered += reading_order(left, flow + "L")
-        ordered += reading_order(right[len(above) :], flow + "R")
+        ordered += reading_order(left, flow + "L", gutter=find_gutter(left))
+        right = right[len(above) :]
+        ordered += reading_order(right, flow + "R", gutter=find_gutter(right))
     return ordered
 
 

@@ -17,6 +17,7 @@ from corpus.readers.layout import (
     Line,
     Page,
     Table,
+    find_gutter,
     is_wide,
     join,
     reading_order,
@@ -58,9 +59,11 @@ def extract(pages: Iterable[Page], metadata: Metadata) -> Extracted:
         heights.append(page.height)
     heads = running_heads(lines, heights)
     items: list[Item] = []
+    gutter: float | None = None
     for number, (own, its_tables, head) in enumerate(zip(lines, tables, heads, strict=True)):
         kept = [line for i, line in enumerate(own) if i not in head]
-        for item in reading_order([*kept, *its_tables]):
+        gutter = find_gutter([*kept, *its_tables], gutter)
+        for item in reading_order([*kept, *its_tables], gutter=gutter):
             items.append(replace(item, page=number))
     return _extracted(items, len(heights), metadata)
 
