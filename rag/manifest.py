@@ -44,12 +44,13 @@ def read_manifest(file: Path, failed: list[Failure]) -> list[File]:
     """
     try:
         text = decode(file.read_bytes())
-    except (OSError, ValueError) as error:
+        lines = file.suffix.lower() in (".jsonl", ".ndjson")
+        rows = list(_lines(text, file) if lines else _table(text))
+    except (OSError, ValueError, csv.Error) as error:
         raise CorpusError(
             f"无法读取清单 {file}（{error}），请检查路径，并另存为 UTF-8。",
             f"cannot read the manifest {file}: {error}; check the path and save it as UTF-8",
         ) from error
-    rows = _lines(text, file) if file.suffix.lower() in (".jsonl", ".ndjson") else _table(text)
     found = []
     for number, row in rows:
         try:

@@ -53,6 +53,12 @@ def test_bad_rows_are_reported_and_the_rest_goes_on(folder):
     assert "去年" in failed[4].reason
 
 
+def test_table_that_cannot_be_read_is_named(folder):
+    (folder / "清单.csv").write_text(f"路径,标题\n{'长' * 200_000},x\n", "utf-8")
+    with pytest.raises(CorpusError, match="清单"):
+        read_manifest(folder / "清单.csv", [])
+
+
 def test_missing_manifest_is_named(tmp_path):
     with pytest.raises(CorpusError, match="清单"):
         read_manifest(tmp_path / "没有.csv", [])

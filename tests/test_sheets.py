@@ -1,5 +1,6 @@
 """Workbooks and .csv: rows are sentences as the sheet shows them."""
 
+import csv
 import datetime
 import io
 import zipfile
@@ -162,6 +163,12 @@ def test_csv_with_an_unclosed_quote_and_uneven_rows():
     found = sheets.read("a.csv", '区名,积水点\n东区,"3\n西区\n'.encode())
     assert "东区" in found.text
     assert "西区" in found.text
+
+
+def test_csv_leaves_the_limit_of_the_process_alone():
+    before = csv.field_size_limit()
+    assert len(sheets.read("a.csv", f"名,注\n{'长' * before},1\n".encode()).text) > before
+    assert csv.field_size_limit() == before
 
 
 def test_csv_of_one_column_is_lines():

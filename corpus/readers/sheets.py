@@ -210,12 +210,14 @@ def _number(value: float, shown_as: str) -> str:
 
 def _csv_rows(name: str, data: bytes) -> Rows:
     text = decoded(name, data)
-    csv.field_size_limit(len(text) + 1)
     delimiter = _delimiter(text[:SAMPLE])
+    limit = csv.field_size_limit(len(text) + 1)  # of the whole process
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error:
         rows = [line.split(delimiter) for line in text.splitlines()]
+    finally:
+        csv.field_size_limit(limit)
     if sum(map(len, rows)) > MAX_CELLS or max(map(len, rows), default=0) > MAX_COLUMNS:
         raise _too_large(name)
     width = max(map(len, rows), default=0)
