@@ -144,6 +144,12 @@ class Database:
                 f"备份不能写到数据库自身 {file}，请另选文件名。",
                 f"the backup cannot be the database {file} itself; choose another name",
             )
+        if file.is_dir() or not file.parent.is_dir():
+            raise StoreError(
+                f"备份不能写到 {file}：上一级文件夹不存在，或它本身是文件夹，请检查路径。",
+                f"cannot write the backup to {file}: its folder is missing, or it is a folder; "
+                "check the path",
+            )
         temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
         try:
             with explained(file):

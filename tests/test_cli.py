@@ -136,6 +136,19 @@ def test_documents_can_be_added_listed_searched_and_removed(home, tmp_path) -> N
     assert all("十一点半" not in hit["text"] for hit in found)
 
 
+def test_list_tells_documents_of_one_title_apart(home, tmp_path) -> None:
+    for name in ("甲.txt", "乙.txt"):
+        words = f"某县水务局关于放水的通知\n各镇：\n一、时间\n{name}所附时间表。\n"
+        (tmp_path / name).write_text(words, "utf-8")
+    zhengwen(home, "add", tmp_path / "?.txt", "--json")
+    shown = [row.split("\t") for row in zhengwen(home, "list").stdout.splitlines()]
+    of = dict(zip(shown[0], zip(*shown[1:], strict=True), strict=True))
+    assert of["标题"][-2:] == ("某县水务局关于放水的通知",) * 2
+    assert set(of["文件"][-2:]) == {"甲.txt", "乙.txt"}
+    assert of["部门"][-2:] == ("某县水务局",) * 2
+    zhengwen(home, "remove", *of["编号"][-2:])
+
+
 def test_a_missing_file_is_reported_and_the_rest_is_added(home, tmp_path) -> None:
     good = tmp_path / "好.txt"
     good.write_text("值班电话每天更新一次。", "utf-8")
@@ -287,6 +300,9 @@ def test_a_damaged_database_gives_way_to_a_backup_and_is_kept(home, tmp_path) ->
 
 
 def test_reasons_of_the_system_are_told_in_chinese(home, tmp_path) -> None:
+    nowhere = zhengwen(home, "backup", tmp_path / "没有" / "b.db", check=1).stderr
+    assert "文件夹不存在" in nowhere
+    assert "--home" not in nowhere
     told = zhengwen(tmp_path / "new", "ask", "--batch", tmp_path / "no.jsonl", check=1).stderr
     assert "没有这个文件" in told
     assert "Errno" not in told

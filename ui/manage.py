@@ -111,11 +111,12 @@ def list_documents(args: argparse.Namespace) -> int:
         print_json({"documents": plain(documents)}, indent=1)
         return 0
     states = {"current": "可检索", "replaced": "旧版本", "removed": "已移除"}
-    print("编号\t状态\t字数\t段数\t日期\t添加时间\t标题")
+    print("编号\t状态\t字数\t段数\t日期\t添加时间\t标题\t文件\t地区\t部门\t主题")
     for d in documents:
         state = states[d.state] + (f"→{d.replaced_by}" if d.replaced_by else "")
         about = [d.id, state, d.size, d.n_chunks, d.date or "-", d.added[:10], d.title or d.name]
-        print(*about, sep="\t")
+        known = [part or "-" for part in (d.name, d.place, d.department, d.theme)]
+        print(*about, *known, sep="\t")
     return 0
 
 
