@@ -55,8 +55,22 @@ class _Writer:
             self.citations.append(citation)
         if short:
             self.sentences.append(Sentence(text[slice(*short)], (citation.n,), group=group))
+        elif (said := self._said(text, group, chunk)) is not None:
+            before = self.sentences[said]
+            cited = tuple(dict.fromkeys((*before.citations, citation.n)))
+            self.sentences[said] = replace(before, citations=cited)
+            return said
         self.sentences.append(Sentence(text, (citation.n,), marks=found, group=group))
         return len(self.sentences) - 1
+
+    def _said(self, text: str, group: str, chunk: Chunk) -> int | None:
+        """Where the same is said already after another document: twice it would only tire."""
+        sources = {citation.n: citation.document_id for citation in self.citations}
+        for i, sentence in enumerate(self.sentences):
+            others = all(sources[n] != chunk.document_id for n in sentence.citations)
+            if (sentence.text, sentence.group) == (text, group) and others:
+                return i
+        return None
 
     def add_candidate(
         self, candidate: Candidate, group: str = "", short: tuple[int, int] | None = None

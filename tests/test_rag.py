@@ -134,6 +134,16 @@ def test_a_fact_is_answered_by_its_sentence_with_the_number_marked(assistant) ->
     assert [sentence.text[a:b] for a, b in sentence.marks] == ["4357台"]
 
 
+def test_what_several_documents_say_alike_is_said_once(tmp_path) -> None:
+    text = "关于值班的通知\n各镇：\n一、值班\n汛期值班室电话每两小时核对一次。\n"
+    with Assistant.open(tmp_path) as assistant:
+        assistant.library.add([(f"{i}.txt", (text + "\n" * i).encode()) for i in range(3)])
+        answer = assistant.ask("汛期值班室电话多久核对一次?")
+    said = [s for s in answer.sentences if s.text == "汛期值班室电话每两小时核对一次。"]
+    assert len(said) == 1
+    assert len({answer.citations[n - 1].document_id for n in said[0].citations}) > 1
+
+
 @pytest.mark.parametrize(
     ("question", "short"),
     [
