@@ -1,11 +1,14 @@
 """Files, folders and bytes in; documents with their outlines out, and a reason for each failure."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from corpus.errors import CorpusError, UserError
 from corpus.outline import parse_outline
@@ -13,6 +16,8 @@ from corpus.readers import Extracted
 from corpus.sandbox import expand_safely, read_safely, refuse_large
 from corpus.types import Document, Metadata
 
+NOTHING_TOLD: Mapping[str, str] = MappingProxyType({})
+_WILD = re.compile(r"[*?\[]")
 _SKIPPED = (".", "~$")  # hidden files, and the lock files of office programs
 
 
@@ -62,6 +67,7 @@ Source = Path | tuple[str, bytes] | File
 def find_files(sources: Sequence[Source], failed: list[Failure]) -> list[File]:
     """All files of the sources, folders recursively; what is missing goes into `failed`."""
     found: list[File] = []
+    names = _names([source for source in sources if isinstance(source, Path)])
     for source in sources:
         if isinstance(source, tuple):
             found.append(_loaded(*source))
@@ -74,7 +80,7 @@ def find_files(sources: Sequence[Source], failed: list[Failure]) -> list[File]:
                 if file.is_file() and not is_skipped(file.relative_to(source))
             ]
         elif source.is_file():
-            found.append(File(source.name, partial(load_path, source)))
+            found.append(File(names[source], partial(load_path, source)))
         else:
             error = CorpusError(f"没有文件 {source}，请检查路径", f"no such file: {source}")
             failed.append(Failure(str(source), str(error)))
@@ -87,9 +93,42 @@ def select_files(
     """The files of the paths whose name or path below the folder fits; no `include` means all."""
     return [
         file
-        for file in find_files(paths, failed)
+        for file in find_files([found for path in paths for found in _matching(path)], failed)
         if (not include or fits(file.name, include)) and not fits(file.name, exclude)
     ]
+
+
+def _matching(path: Path) -> list[Source]:
+    """What a pattern like `材料/*.docx` means: not every shell puts the names in its place.
+
+    The files are named by their paths below what stands before the first * as those of a folder.
+    """
+    wild = next((i for i, part in enumerate(path.parts) if _WILD.search(part)), None)
+    if wild is None or path.exists():
+        return [path]
+    base = Path(*path.parts[:wild])
+    try:
+        matches = sorted(base.glob(str(Path(*path.parts[wild:]))))
+    except ValueError:  # a**b means nothing
+        return [path]
+    found: dict[str, Source] = {}  # a pattern may fit a folder and what is in it
+    for match in matches:
+        for file in sorted(match.rglob("*")) if match.is_dir() else [match]:
+            below = file.relative_to(base)
+            if file.is_file() and not is_skipped(below):
+                found[below.as_posix()] = File(below.as_posix(), partial(load_path, file))
+    return [*found.values()] or [path]
+
+
+def _names(paths: Sequence[Path]) -> dict[Path, str]:
+    """What to call files: by their names, or with their folders where two share one.
+
+    Else one file would count as the next version of the other.
+    """
+    count = Counter(path.name for path in set(paths))
+    return {
+        path: path.name if count[path.name] == 1 else path.as_posix().lstrip("./") for path in paths
+    }
 
 
 def fits(name: str, patterns: Sequence[str]) -> bool:

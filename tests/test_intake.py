@@ -30,6 +30,42 @@ def test_patterns_choose_files(
     assert not failed
 
 
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*.txt", ["通知.txt"]),
+        ("*/通知.txt", ["甲/通知.txt", "乙/通知.txt"]),
+        ("[甲]*", ["甲/通知.txt"]),
+        ("**/*.txt", ["通知.txt", "甲/通知.txt", "乙/通知.txt"]),
+        ("**", ["通知.txt", "甲/通知.txt", "乙/通知.txt"]),
+    ],
+    ids=["names", "folders", "a folder", "all below", "folders and files"],
+)
+def test_patterns_that_the_shell_has_left_are_followed(
+    tmp_path: Path, pattern: str, names: list[str]
+) -> None:
+    for folder in ("", "甲", "乙", "甲/.密"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "通知.txt").write_text("文字", "utf-8")
+    failed: list[Failure] = []
+    found = select_files([tmp_path / pattern], [], [], failed)
+    assert sorted(file.name for file in found) == sorted(names)
+    assert [file.load() for file in found] == ["文字".encode()] * len(names)
+    assert select_files([tmp_path / "*.pdf", tmp_path / "a**b"], [], [], failed) == []
+    assert len(failed) == 2
+
+
+def test_files_that_share_a_name_keep_apart(tmp_path: Path) -> None:
+    paths = [tmp_path / "甲" / "通知.txt", tmp_path / "乙" / "通知.txt", tmp_path / "其他.txt"]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("文字", "utf-8")
+    names = [file.name for file in select_files([*paths, paths[2]], [], [], [])]
+    assert len(set(names)) == 3
+    assert names[0].endswith("甲/通知.txt")
+    assert names[2] == "其他.txt"
+
+
 def test_missing_path_is_told(tmp_path: Path) -> None:
     failed: list[Failure] = []
     assert select_files([tmp_path / "无"], [], [], failed) == []

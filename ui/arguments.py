@@ -100,7 +100,11 @@ def _serving(command: _Command) -> None:
 def _document_commands(command: _Command) -> None:
     add = command("add", "添加文件或文件夹 (add files or folders)")
     add.add_argument(
-        "paths", nargs="*", type=Path, metavar="PATH", help="文件或文件夹 (files, folders)"
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="文件、文件夹，或 *.docx 这样的模式 (files, folders, patterns)",
     )
     rows = "清单：CSV 或 JSON Lines，列为路径、标题、地区等 (a list of files with title, place, …)"
     add.add_argument("--manifest", type=Path, metavar="FILE", help=rows)
