@@ -35,7 +35,14 @@ from corpus.records import Stored as Stored
 from corpus.schema import SCHEMA
 from corpus.types import Chunk, Document, Metadata, Node
 from corpus.watched import WATCHED_SCHEMA, Watched
-from corpus.writing import insert_document, retire_document, update_document, write_vectors
+from corpus.writing import (
+    TOLD_SCHEMA,
+    insert_document,
+    retire_document,
+    told_of,
+    update_document,
+    write_vectors,
+)
 
 FILE_NAME = "zhengwen.db"
 _CACHED_TEXTS = 256  # documents
@@ -46,7 +53,7 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 T = TypeVar("T")
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA, PEOPLE_SCHEMA, WATCHED_SCHEMA)
+MIGRATIONS: tuple[str, ...] = (SCHEMA, PEOPLE_SCHEMA, WATCHED_SCHEMA, TOLD_SCHEMA)
 
 _INFO = (
     "id, name, title, place, date, department, theme, size, n_chunks, added, state, version,"
@@ -145,6 +152,11 @@ class Store(Watched):
         """Correct what is known about a document; its vectors follow its title."""
         with self.writing() as db:
             update_document(db, document, metadata, model, pack_vectors(vectors))
+
+    def told(self, name: str) -> dict[str, str]:
+        """What a person has told about the current document of this name, by field."""
+        with self.reading() as db:
+            return told_of(db, name)
 
     def documents(self, *, all_states: bool = False) -> list[DocumentInfo]:
         """The current documents, oldest first; replaced and removed ones too if asked."""

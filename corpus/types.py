@@ -61,6 +61,7 @@ class Document:
     metadata: Metadata = field(default_factory=Metadata)
     pages: tuple[int, ...] = ()  # start offset of every page, for formats that have pages
     origin: str = ""  # the watched folder it came from
+    told: tuple[str, ...] = ()  # fields of the metadata that a person gave; only written
     notice: str = ""  # what of the file was not read; told when it is added, not stored
 
     def page_at(self, offset: int) -> int | None:

@@ -1,15 +1,23 @@
-"""The statements that change documents; each runs inside a transaction of the store."""
+"""The statements that change documents; each runs inside a transaction of the store.
+
+What a person has told about a document (`documents.told`) is kept apart from what was read in it:
+the next version of the file is described by the person again.
+"""
 
 import sqlite3
+from dataclasses import fields
 
 from corpus.packing import pack_outline, pack_pages, pack_text, pack_vectors
 from corpus.records import NewDocument, State, Stored
 from corpus.types import Metadata
 
+TOLD_SCHEMA = "ALTER TABLE documents ADD COLUMN told TEXT NOT NULL DEFAULT ''"
+
+_FIELDS = tuple(field.name for field in fields(Metadata))
 _INSERT_DOCUMENT = (
     "INSERT INTO documents (name, sha256, title, place, date, department, theme, size,"
-    " first_chunk, n_chunks, added, version, origin)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " first_chunk, n_chunks, added, version, origin, told)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_CHUNK = (
     "INSERT INTO chunks (id, document, node, start, end, case_number, case_title, section, place,"
@@ -38,6 +46,7 @@ def insert_document(db: sqlite3.Connection, new: NewDocument, model: str, added:
         (
             document.name, document.sha256, *_metadata_row(document.metadata), len(document.text),
             first, len(new.chunks), added, (versions[0] or 0) + 1, document.origin,
+            " ".join(document.told),
         ),
     ).lastrowid  # fmt: skip
     assert number is not None
@@ -87,17 +96,22 @@ def update_document(
     db: sqlite3.Connection, document: int, metadata: Metadata, model: str, vectors: bytes
 ) -> None:
     """Correct the metadata; chunks that had their place from the document follow it."""
-    old = db.execute("SELECT place FROM documents WHERE id = ?", (document,)).fetchone()
+    old = db.execute(
+        f"SELECT told, {', '.join(_FIELDS)} FROM documents WHERE id = ?", (document,)
+    ).fetchone()
+    before, now = Metadata(*old[1:]), _metadata_row(metadata)
+    new = zip(_FIELDS, _metadata_row(before), now, strict=True)
+    told = {*old[0].split(), *(name for name, was, is_now in new if was != is_now)}
     db.execute(
-        "UPDATE documents SET title = ?, place = ?, date = ?, department = ?, theme = ?"
+        "UPDATE documents SET title = ?, place = ?, date = ?, department = ?, theme = ?, told = ?"
         " WHERE id = ?",
-        (*_metadata_row(metadata), document),
+        (*now, " ".join(sorted(told)), document),
     )
     db.execute(
         "UPDATE chunks SET place = ? WHERE place = ? AND id IN (SELECT c.id FROM chunks c"
         " JOIN documents d ON c.id >= d.first_chunk AND c.id < d.first_chunk + d.n_chunks"
         " WHERE d.id = ?)",
-        (metadata.place, old[0], document),
+        (metadata.place, before.place, document),
     )
     # Vectors of other models would lag behind the title, so they are made anew when needed.
     db.execute("DELETE FROM vectors WHERE document = ?", (document,))
@@ -107,6 +121,17 @@ def update_document(
         " WHERE id = ? AND state = 'current'",
         (document,),
     )
+
+
+def told_of(db: sqlite3.Connection, name: str) -> dict[str, str]:
+    """What a person has told about the current document of this name, by field."""
+    row = db.execute(
+        f"SELECT told, {', '.join(_FIELDS)} FROM documents WHERE name = ? AND state = 'current'"
+        " ORDER BY id DESC LIMIT 1",
+        (name,),
+    ).fetchone()
+    known = dict(zip(_FIELDS, row[1:], strict=True)) if row else {}
+    return {field: known[field] for field in row[0].split()} if row else {}
 
 
 def write_vectors(db: sqlite3.Connection, document: int, model: str, data: bytes) -> None:

@@ -164,15 +164,26 @@ def contents_of(file: File, failed: list[Failure]) -> Iterator[tuple[str, bytes]
         failed.append(Failure(file.name, str(told)))
 
 
-def read_content(name: str, data: bytes, file: File, failed: list[Failure]) -> Document | None:
-    """One document of a file; None, with the failure noted, if it cannot be read."""
+def read_content(
+    name: str,
+    data: bytes,
+    file: File,
+    failed: list[Failure],
+    told: Mapping[str, str] = NOTHING_TOLD,
+) -> Document | None:
+    """One document of a file; None, with the failure noted, if it cannot be read.
+
+    `told` is what a person has told about the last version; it goes before what is read.
+    """
     try:
         extracted = read_safely(name, data)
     except UserError as error:
         failed.append(Failure(name, str(error)))
         return None
-    metadata = merged(extracted.metadata, file.metadata)
-    return make_document(name, data, extracted, metadata, origin=file.origin)
+    metadata = merged(replace(extracted.metadata, **told), file.metadata)
+    given = {key for key, value in asdict(file.metadata).items() if value}
+    document = make_document(name, data, extracted, metadata, origin=file.origin)
+    return replace(document, told=tuple(sorted({*told, *given})))
 
 
 def merged(metadata: Metadata, better: Metadata) -> Metadata:

@@ -189,7 +189,7 @@ class Library:
                 if known is not None:
                     self._describe(known, file.metadata)
                     stored.append((file.name, Stored(known, "unchanged", 0)))
-                elif document := read_content(name, data, file, failed):
+                elif document := read_content(name, data, file, failed, self.store.told(name)):
                     batch.append((file.name, document))
                 if sum(len(d.text) for _, d in batch) >= BATCH_CHARS:
                     commit()

@@ -1,5 +1,6 @@
 import threading
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from fake_encoder import FakeEncoder
@@ -11,6 +12,7 @@ from corpus.errors import StoreError
 from corpus.filters import Filters
 from corpus.types import Metadata
 from embeddings.tokens import terms
+from rag.intake import File
 from rag.library import Library
 
 WATER = "关于水质的通知\n一、目标\n惠州市改善河道水质。\n二、措施\n一是清理污水。二是巡查河道。".encode()
@@ -72,6 +74,22 @@ def test_a_changed_file_becomes_a_new_version(library):
     assert library.document(old).text == WATER.decode()
     assert [i.id for i in library.documents()] == [new]
     assert "水质" not in all_text(library, "河道水质")
+    assert_in_step(library)
+
+
+def test_what_a_person_has_told_goes_over_to_the_next_version(library, memory_path):
+    known = Metadata(title="水质通知", theme="环保")
+    given = File("通知.txt", lambda: WATER, known)
+    [first] = library.add([given]).added
+    told = replace(library.store.info(first).metadata, place="惠州市", title="")
+    library.update_metadata(first, told)
+    [second] = library.add([("通知.txt", LIGHT)]).replaced
+    [third] = library.add([("通知.txt", BUS)]).replaced
+    for number in (second, third):
+        info = library.store.info(number)
+        assert (info.title, info.theme, info.place) == ("", "环保", "惠州市")
+    better = File("通知.txt", lambda: WATER, Metadata(theme="水务"))
+    assert library.store.info(library.add([better]).replaced[0]).theme == "水务"
     assert_in_step(library)
 
 
