@@ -113,7 +113,7 @@ def test_many_files_stand_in_a_queue_that_can_be_cancelled(visit, tmp_path):
     page.click("[data-view=ask]")  # and questions go on
     ask(page, FACT)
     page.click("[data-view=documents]")
-    page.wait_for_selector(".uploads .sum:has-text('共 4 个文件，已完成 2，失败 1')")
+    page.wait_for_selector(".uploads .sum:has-text('共 4 个文件，已完成 2，失败 1，取消 1')")
     rows = page.locator(".uploads li").all_inner_texts()
     assert "己.txt" in rows[0]  # what failed is seen first
     assert "文件是空的" in rows[0]

@@ -9,6 +9,7 @@ from fake_assistant import cases_document
 
 from corpus.chunks import split_chunks
 from corpus.errors import CorpusError
+from rag.assistant import Assistant
 from rag.intake import Failure, Notice
 from rag.library import AddReport
 from rag.watch import WatchState
@@ -180,7 +181,7 @@ def test_documents_table_shows_state_size_passages_and_date():
         "深圳市 · 2024",
         "可检索",
         "63,332 字",
-        "1,203",
+        "1,203 段",
         "2026-11-24",
     ):
         assert words in html
@@ -215,6 +216,20 @@ def test_added_file_tells_what_was_not_read():
     for lang, words in (("zh", "第3页是扫描件，未读入"), ("en", "scanned: page 3")):
         assert added_words(report, None, "a.pdf", lang)[2] == [words]
         assert added_words(report, None, "a.zip", lang)[2] == [f"a.pdf: {words}"]
+
+
+def test_failure_in_an_archive_names_its_file_once():
+    failed = (Failure("a.zip/坏.docx", "corpus: 无法读取 a.zip/坏.docx：损坏 (damaged)"),)
+    words = added_words(AddReport(failed=failed), None, "a.zip", "zh")[2]
+    assert words == ["无法读取 a.zip/坏.docx：损坏"]
+
+
+def test_new_version_is_told_from_a_new_document(tmp_path):
+    with Assistant.open(tmp_path) as assistant:
+        library = assistant.library
+        for content, told in (("甲。", "已添加，1 段"), ("乙。", "已更新同名文档，1 段")):
+            report = library.add([("a.txt", content.encode())])
+            assert added_words(report, library, "a.txt", "zh")[:2] == ("done", told)
 
 
 def test_watched_folder_tells_what_was_not_read():

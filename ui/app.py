@@ -216,7 +216,8 @@ def _blocks(gr: Any, service: Service, endpoints: Endpoints) -> Any:  # noqa: AN
 
 
 def _script_words(key: str, lang: Any) -> str:  # noqa: ANN401 - "zh" or "en"
-    filled_there = {name: f"{{{name}}}" for name in ("name", "total", "done", "failed", "left")}
+    names = ("name", "total", "done", "failed", "left", "cancelled")
+    filled_there = {name: f"{{{name}}}" for name in names}
     try:
         return say(key, lang, mb=MAX_FILE_MB, **filled_there)
     except KeyError:

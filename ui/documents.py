@@ -174,12 +174,12 @@ def added_words(
     new = {*report.added, *report.replaced}
     remarks = [(notice.name, notice.text) for notice in report.notices]
     remarks += [(failure.name, failure.reason) for failure in report.failed]
-    notes = [
-        ("" if part == name else f"{part}: ") + reason_words(text, lang) for part, text in remarks
-    ]
+    told = [(part, reason_words(text, lang)) for part, text in remarks]
+    notes = [text if part == name or part in text else f"{part}: {text}" for part, text in told]
     if new:
         n_chunks = sum(library.store.info(number).n_chunks for number in new)
-        return "done", say("upload_done", lang, n=n_chunks), notes
+        key = "upload_done" if report.added else "upload_replaced"
+        return "done", say(key, lang, n=n_chunks), notes
     if report.unchanged:
         return "done", say("upload_same", lang), notes
     outcome = "failed" if report.failed else "cancelled"
@@ -269,11 +269,13 @@ def _row(row: Row, lang: Lang) -> str:
             extra=f'data-document="{row.id}" data-ask="{ask}"',
         )
     )
+    n_chars = say("characters", lang, n=f"{row.n_chars:,}")
+    n_chunks = say("preview_chunks", lang, n=f"{row.n_chunks:,}")
     return (
         f'<tr><td class="docname">{escape(row.title)}{small}{about}</td>'
         f'<td><span class="state ok">{escape(say("status_ready", lang))}</span></td>'
-        f'<td class="num">{escape(say("characters", lang, n=f"{row.n_chars:,}"))}</td>'
-        f'<td class="num">{row.n_chunks:,}</td><td class="num">{escape(row.added[:10])}</td>'
+        f'<td class="num">{escape(n_chars)}</td><td class="num">{escape(n_chunks)}</td>'
+        f'<td class="num">{escape(row.added[:10])}</td>'
         f'<td class="num"><div class="acts">{actions}</div></td></tr>'
     )
 

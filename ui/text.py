@@ -250,6 +250,7 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
         "共 {total} 个文件，已完成 {done}，失败 {failed}",
         "{total} files: {done} done, {failed} failed",
     ),
+    "upload_sum_cancelled": ("，取消 {cancelled}", ", {cancelled} cancelled"),
     "cancel_all": ("全部取消", "Cancel all"),
     "clear_list": ("清除列表", "Clear the list"),
     "watching": ("正在监视文件夹 {folder}，共 {n} 个文件", "Following {folder}, {n} files"),
@@ -260,6 +261,10 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     "watch_failed": ("{n} 个文件未能添加", "{n} files could not be added"),
     "watch_notices": ("{n} 个文件的文字可能不全或有误", "{n} files may have gaps or mistakes"),
     "upload_done": ("已添加，{n} 段", "Added, {n} passages"),
+    "upload_replaced": (
+        "已更新同名文档，{n} 段",
+        "New version of the document of this name, {n} passages",
+    ),
     "upload_same": ("已有，未重复添加", "Already there, not added twice"),
     "upload_cancelled": ("已取消", "Cancelled"),
     "upload_failed": ("未添加", "Not added"),

@@ -81,9 +81,11 @@
     const count = (stage) => state.queue.filter((entry) => entry.stage === stage).length;
     const total = state.queue.length;
     const waiting = count("waiting") + count("sending");
-    const fill = { total, done: count("done"), failed: count("failed"), left: waiting };
+    const cancelled = count("cancelled");
+    const fill = { total, done: count("done"), failed: count("failed"), left: waiting, cancelled };
     const key = waiting ? "upload_sum" : "upload_sum_done";
-    const text = words(key).replace(/{(\w+)}/g, (_, name) => fill[name]);
+    const said = words(key) + (cancelled ? words("upload_sum_cancelled") : "");
+    const text = said.replace(/{(\w+)}/g, (_, name) => fill[name]);
     const head = box.querySelector(".sum");
     head.firstElementChild.textContent = text;
     head.lastElementChild.textContent = words(waiting ? "cancel_all" : "clear_list");
