@@ -86,7 +86,8 @@ class Watcher:
                 self.look(stop.is_set)
             except (UserError, OSError) as error:
                 self.state = replace(self.state, problem=str(error))
-                _LOG.warning("%s", error)
+                if self.state.problem != before.problem:  # else once a second
+                    _LOG.warning("%s", error)
             if (self.state.changed, self.state.problem) != (before.changed, before.problem):
                 changed(self.state)
             stop.wait(max(every_s, (time.monotonic() - began) / _SHARE))

@@ -214,6 +214,17 @@ def test_suddenly_empty_folder_is_not_believed(library, folder, watcher):
     assert len(library.documents()) == 12
 
 
+def test_a_folder_that_stays_away_is_logged_once(folder, watcher, caplog):
+    stop = threading.Event()
+    folder.rename(f"{folder}2")
+    runner = threading.Thread(target=watcher.run, args=(stop,), kwargs={"every_s": 0.01})
+    runner.start()
+    stop.wait(0.3)
+    stop.set()
+    runner.join(10)
+    assert [record.getMessage().count("不存在") for record in caplog.records] == [1]
+
+
 def test_running_survives_errors_and_stops(library, folder, watcher):
     stop, states = threading.Event(), []
     runner = threading.Thread(
