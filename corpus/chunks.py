@@ -7,6 +7,7 @@ their own; they go into the path of the chunks below.
 
 from collections.abc import Iterator, Sequence
 
+from corpus.aliases import find_aliases, other_names
 from corpus.outline import case_place, path
 from corpus.sentences import sentence_spans
 from corpus.types import Chunk, Document, Node
@@ -29,6 +30,7 @@ def split_chunks(document: Document, *, max_chars: int = MAX_CHARS) -> list[Chun
         for node in outline
         if node.kind == "case"
     }
+    aliases = find_aliases(text)
     titles = {node.case: node.title for node in outline if node.kind == "case"}
     chunks = []
     for node, until in _merged(text, _content_nodes(outline), max_chars):
@@ -48,6 +50,7 @@ def split_chunks(document: Document, *, max_chars: int = MAX_CHARS) -> list[Chun
                     section=section,
                     place=places.get(node.case) or document.metadata.place,
                     page=document.page_at(start),
+                    others=other_names(text[start:end], aliases),
                 )
             )
     return chunks

@@ -1,4 +1,4 @@
-"""The tables of documents, chunks and vectors."""
+"""The tables of documents, chunks and vectors, and how they have grown."""
 
 # Texts live apart from what lists and filters read. The chunks of a document have consecutive ids
 # from `first_chunk` on, and its vectors lie in one blob in the same order.
@@ -32,4 +32,8 @@ CREATE TABLE changes (
   generation INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL,
   action TEXT NOT NULL CHECK (action IN ('add', 'remove')),
   token TEXT NOT NULL DEFAULT (hex(randomblob(8))))
+"""
+
+OTHER_NAMES_SCHEMA = """
+ALTER TABLE chunks ADD COLUMN others TEXT NOT NULL DEFAULT ''
 """

@@ -32,7 +32,7 @@ from corpus.records import Mark as Mark
 from corpus.records import NewDocument as NewDocument
 from corpus.records import State as State
 from corpus.records import Stored as Stored
-from corpus.schema import SCHEMA
+from corpus.schema import OTHER_NAMES_SCHEMA, SCHEMA
 from corpus.types import Chunk, Document, Metadata, Node
 from corpus.watched import WATCHED_SCHEMA, Watched
 from corpus.writing import (
@@ -53,7 +53,7 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 T = TypeVar("T")
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA, PEOPLE_SCHEMA, WATCHED_SCHEMA, TOLD_SCHEMA)
+MIGRATIONS = (SCHEMA, PEOPLE_SCHEMA, WATCHED_SCHEMA, TOLD_SCHEMA, OTHER_NAMES_SCHEMA)
 
 _INFO = (
     "id, name, title, place, date, department, theme, size, n_chunks, added, state, version,"
@@ -61,7 +61,8 @@ _INFO = (
 )
 _CHUNK = (
     "SELECT c.id, c.document, c.node, c.start, c.end, d.title, d.name, c.case_number,"
-    " c.case_title, c.section, c.place, c.page FROM chunks c JOIN documents d ON d.id = c.document"
+    " c.case_title, c.section, c.place, c.page, c.others"
+    " FROM chunks c JOIN documents d ON d.id = c.document"
 )
 
 

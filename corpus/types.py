@@ -90,6 +90,12 @@ class Chunk:
     section: str  # "一、以能动司法强化平等保护企业产权 › (一)…", "" outside sections
     place: str = ""  # of the case, else of the document
     page: int | None = None  # 1-based
+    others: str = ""  # full or short names, from elsewhere in the document, of what it mentions
+
+    @property
+    def body(self) -> str:
+        """The text with the other names of what it mentions, as it is indexed."""
+        return f"{self.text} {self.others}" if self.others else self.text
 
     @property
     def heading(self) -> str:

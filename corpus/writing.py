@@ -21,7 +21,7 @@ _INSERT_DOCUMENT = (
 )
 _INSERT_CHUNK = (
     "INSERT INTO chunks (id, document, node, start, end, case_number, case_title, section, place,"
-    " page) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " page, others) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -66,6 +66,7 @@ def insert_document(db: sqlite3.Connection, new: NewDocument, model: str, added:
         [
             (
                 i, number, c.node, c.start, c.end, c.case, c.case_title, c.section, c.place, c.page,
+                c.others,
             )
             for i, c in enumerate(new.chunks, first)
         ],

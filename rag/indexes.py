@@ -118,14 +118,14 @@ class Indexes:
             if number in fresh:
                 first, chunks = fresh[number]
                 for i, c in enumerate(chunks, first):
-                    yield Entry(i, number, c.heading, c.text)
+                    yield Entry(i, number, c.heading, c.body)
             else:
                 yield from self._store_entries([number])
 
     def _store_entries(self, documents: Sequence[int]) -> Iterator[Entry]:
         for number in documents:
             for c in self._store.chunks(number):
-                yield Entry(c.id, number, c.heading, c.text)
+                yield Entry(c.id, number, c.heading, c.body)
 
     def _current(self) -> list[int]:
         return [info.id for info in self._store.documents()]
@@ -221,7 +221,7 @@ def encode_missing(
 
 def index_text(chunk: Chunk) -> str:
     """What is encoded of a chunk: the titles above it count."""
-    return f"{chunk.heading} {chunk.text}"
+    return f"{chunk.heading} {chunk.body}"
 
 
 def _opened(folder: Path) -> LexicalIndex:
