@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float32]
 
 BUILT_IN = "built-in"  # the name of our own model
+_BUILT_IN_FOLDER = Path(str(files("embeddings") / "model"))
 _LOG = logging.getLogger(__name__)
 _BATCH = 32
 BAG_MODULE = "embeddings.bag.BagOfTerms"
@@ -56,7 +58,7 @@ def load_encoder(model: str | Path | None = None) -> Encoder:
         If there is no such folder or name, or it holds no safetensors.
     """
     if not model:
-        return BagEncoder(Path(str(files("embeddings") / "model")), name=BUILT_IN)
+        return BagEncoder(_BUILT_IN_FOLDER, name=BUILT_IN)
     folder = Path(model)
     if folder.is_dir():
         if _is_bag(folder):
@@ -69,6 +71,12 @@ def load_encoder(model: str | Path | None = None) -> Encoder:
             f"no model folder {text}; check the path or give a name like BAAI/bge-small-zh-v1.5",
         )
     return TransformerEncoder(text, local=False)
+
+
+@cache
+def built_in_vocabulary() -> frozenset[str]:
+    """The terms that the built-in model has a vector of their own for."""
+    return frozenset(json.loads((_BUILT_IN_FOLDER / "vocabulary.json").read_text("utf-8")))
 
 
 def _is_bag(folder: Path) -> bool:

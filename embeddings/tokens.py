@@ -45,6 +45,16 @@ def words(folded: str) -> list[str]:
     ]
 
 
+def pieces(folded: str) -> list[str]:
+    """A folded text cut once, nothing left out: the pieces make up the text."""
+    return list(_cutter().cut(folded))
+
+
+def is_word(piece: str) -> bool:
+    """Whether a piece is in the dictionary; the cutter also guesses words that are not."""
+    return bool(_cutter().has_word(piece))
+
+
 def lay_words() -> list[tuple[list[str], list[str]]]:
     """How people say things, and how official text says the same: the lines of lay_words.tsv."""
     lines = _LAY_WORDS.splitlines()

@@ -1,7 +1,7 @@
 """Questions in, answers out: the one class that the interfaces use.
 
-A question goes through five steps, each a plain function of the layer below: completed from the
-history, retrieved and ranked, turned into evidence, answered, verified.
+A question goes through six steps, each a plain function of the layer below: slips of typing put
+right, completed from the history, retrieved and ranked, turned into evidence, answered, verified.
 """
 
 import logging
@@ -25,6 +25,7 @@ from rag.library import Library, Progress
 from rag.questions import Intent, clean_question, read_intent
 from rag.rerank import load_weights
 from rag.retriever import Retriever
+from rag.spelling import Spelling
 from rag.turn import Turn
 from rag.types import (
     NOT_FOUND,
@@ -126,7 +127,8 @@ class Assistant:
         QuestionError
             If the question is empty or too long.
         """
-        question = clean_question(question)
+        spelling = Spelling(self.library.snapshot().lexical, self.library.store)
+        question = spelling.corrected(clean_question(question))
         if is_english(question):
             question = chinese_keywords(question)
         return self.retriever.search(question, top_k=top_k, mode=mode, filters=filters)
@@ -142,7 +144,8 @@ class Assistant:
         self, question: str, history: Sequence[str], filters: Filters | None, turn: Turn
     ) -> "_Steps":
         """The evidence under the reading of the question that the documents bear out best."""
-        earlier = [h for h in history if h.strip()]
+        spelling = Spelling(turn.snapshot.lexical, self.library.store)
+        question, *earlier = map(spelling.corrected, [question, *(h for h in history if h.strip())])
         completed = complete(question, earlier, self.library.store.places())
         yield turn.stage("complete")
         if completed.follows:

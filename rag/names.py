@@ -16,7 +16,7 @@ Kind = Literal["title", "place", "organisation"]
 
 MAX_WORDS_BEFORE = 5  # words that may stand before the suffix of an organisation
 
-_QUOTED = re.compile(r"《([^《》]{1,80})》|“([^“”]{1,80})”|「([^「」]{1,80})」|\"([^\"]{1,80})\"")
+QUOTED = re.compile(r"《([^《》]{1,80})》|“([^“”]{1,80})”|「([^「」]{1,80})」|\"([^\"]{1,80})\"")
 _NO_NAME = re.compile(r"[化度维式性]$|[格布结全时大残开定]局$")  # in the dictionary as names
 _PLACE_SUFFIX = re.compile(r"(?:特别行政区|自治区|自治州|自治县|省|市|县|区|镇|乡)$")
 _ORGANISATION = re.compile(
@@ -42,7 +42,7 @@ def squash(text: str) -> str:
 
 def names(text: str) -> list[Name]:
     """All names of a text, in order, each one once."""
-    quoted = [Name(next(g for g in m.groups() if g), "title") for m in _QUOTED.finditer(text)]
+    quoted = [Name(next(g for g in m.groups() if g), "title") for m in QUOTED.finditer(text)]
     tagged = [(word, tag) for word, tag in tagger().tag(text)]
     found: list[Name] = []
     at = 0
