@@ -8,6 +8,7 @@ the question's.
 import re
 from collections.abc import Sequence
 
+from rag.names import QUOTED
 from rag.numbers import Quantity, quantities, same_unit, stated
 
 # 多少亿元 holds a measure, no figure.
@@ -19,8 +20,12 @@ _BOUND = re.compile(r"超|以上|以下|以内|不到|至少|最多|大于|小�
 def corrections(question: str, sentences: Sequence[str]) -> list[str]:
     """One Chinese sentence for every figure of the question that the sentences contradict."""
     known = [q for sentence in sentences for q in quantities(sentence)]
+    # A name does not claim the number in it: “百项深调研”.
+    names = [match.span() for match in QUOTED.finditer(question)]
     found = []
     for claimed in quantities(question):
+        if any(start < claimed.end and claimed.start < end for start, end in names):
+            continue
         bounded = _BOUND.search(question[max(0, claimed.start - 2) : claimed.end + 2])
         if bounded or not _is_claim(claimed) or stated(claimed, known):
             continue

@@ -26,6 +26,7 @@ _ACROSS = re.compile(
     # 推广到哪些地方 asks for names; 哪些地方推广了 asks for cases.
     r"(?:哪(?:些|几个?|个)?|各个?|所有|全部|每个|多少个?|几个)(?:[^,。?]{1,6}的)?案例|"
     r"案例(?:里|中)?[^,。?]{0,4}?(?:有|是|共)?(?:哪些|哪几|几个|多少)|"
+    r"(?:\d+|[一二两三四五六七八九十]+)个案例(?:里|中|当中)|"
     r"^(?:请问)?(?:.{0,6}有)?(?:哪(?:些|几个?|个)?|所有|全部|每个)"
     r"(?:城市|地方|地区|地市|市(?!场)|省份|个市)|"
     r"which (?:cases|cities|places)|all (?:the )?cases",
@@ -232,7 +233,7 @@ def _is_overview(about: str, places: Collection[str]) -> bool:
     for place in places:
         about = about.replace(place, "").replace(_SUFFIX.sub("", place), "")
     rest = _GENERAL.sub("", topic(about)) if topic(about) != about else _GENERAL.sub("", about)
-    rest = re.sub(r"[\s?,。、!“”\"]|哪些?|什么|啥|几|多少|个|收录|一?共|了|的|有|是", "", rest)
+    rest = re.sub(r"[\s?,。、!“”\"]|[这哪]些?|什么|啥|几|多少|个|收录|一?共|了|的|有|是", "", rest)
     return not rest
 
 
