@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from embeddings.tokens import lay_words
-from embeddings.training.data import TrainingData
+from embeddings.training.data import TrainingData, n_news_questions
 from embeddings.training.evaluation import DevScores
 from embeddings.training.stages import STAGES
 
@@ -41,8 +41,9 @@ with BM25, as Zhengwen does.
 |---|---|---|---|
 | CRUD-RAG news of 2023 | sentence → its neighbours | {n_news:,} | Apache-2.0 |
 | national laws (LawRefBook) | sentence, terms or title → article | {n_laws:,} | no copyright |
-| CMRC 2018, DRCD test | question → passage | {n_questions:,} | CC BY-SA 4.0 / 3.0 |
-| STARD | lay question → article | {n_lay:,} | MIT |
+| CMRC 2018, DRCD test | question → passage | {n_encyclopedia:,} | CC BY-SA 4.0 / 3.0 |
+| our own questions on news | question → passage | {n_ours:,} | Apache-2.0 |
+| STARD, our own questions on the laws | lay question → article | {n_lay:,} | MIT, Apache-2.0 |
 | Guangdong service items | name → conditions | {n_items:,} | MIT |
 | lay words (our own list) | what official words are called | {n_meanings:,} | Apache-2.0 |
 | practice questions on the built-in cases | question → chunk | {n_cases:,} | Apache-2.0 |
@@ -77,13 +78,15 @@ def model_card(
     minutes: float,
 ) -> str:
     """The card in Markdown."""
+    ours = n_news_questions()
     parts = [
         _HEAD.format(
             n_terms=len(data.vocabulary),
             dim=max(by_dim),
             n_news=len(data.news_first) - 1,
             n_laws=len(data.laws),
-            n_questions=len(data.questions),
+            n_encyclopedia=len(data.questions) - ours,
+            n_ours=ours,
             n_lay=len(data.lay_questions),
             n_items=len(data.item_titles),
             n_meanings=len(lay_words()),

@@ -1,9 +1,11 @@
 """The folder of training data in, everything that is trained on as vocabulary rows out.
 
 Reads `train/news.jsonl.xz`, `laws.jsonl.xz`, `question_passage.jsonl.xz` and
-`guangdong_service_items.jsonl.xz`; of the dev sets nothing. Practice questions on the built-in
-cases, if given, are paired with the chunks that answer them. What is made of all that is kept in a
-cache file, because cutting the texts into terms takes minutes.
+`guangdong_service_items.jsonl.xz`; of the dev sets nothing. Our own questions on passages of the
+news and on articles of law (`news_questions.jsonl` and `law_questions.jsonl` beside this file) join
+those that the data bring. Practice questions on the built-in cases, if given, are paired with the
+chunks that answer them. What is made of all that is kept in a cache file, because cutting the texts
+into terms takes minutes.
 """
 
 import json
@@ -12,6 +14,7 @@ import lzma
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +35,25 @@ MIN_COUNT = 4  # rarer terms have no vector worth keeping
 MAX_SENTENCES = 30  # of a news article; the rest is seldom about its title
 STATUTES = "STARD"  # the source whose passages are articles of `laws.jsonl.xz`
 
+NEWS_QUESTIONS = Path(str(files("embeddings.training") / "news_questions.jsonl"))
+LAW_QUESTIONS = Path(str(files("embeddings.training") / "law_questions.jsonl"))
+
 _LOG = logging.getLogger(__name__)
 _SENTENCE_END = re.compile(r"(?<=[。！？!?])|\n")
 _MIN_SENTENCE = 8  # characters
 _LISTS = ("lay_articles", "case_answers")  # fields of TrainingData that are lists of numbers
+
+
+@dataclass(frozen=True, slots=True)
+class NewsQuestion:
+    """A question on a passage of a news article, which answers it only if there is evidence."""
+
+    question: str
+    type: str  # fact, paraphrase, how, unanswerable
+    split: str  # train, or fit: kept from what learns from the others
+    passage: str
+    evidence: tuple[str, ...]  # sentences
+    words: str  # of the answer, "" where it is no short one
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +91,8 @@ class TrainingData:
 
 def load_data(data: Path, cache: Path, questions: Path | None = None) -> TrainingData:
     """Read `data`, or `cache` if it was made of the same files."""
-    sources = [*sorted((data / "train").glob("*.xz")), *([questions] if questions else [])]
+    sources = [*sorted((data / "train").glob("*.xz")), NEWS_QUESTIONS, LAW_QUESTIONS]
+    sources += [questions] if questions else []
     sizes = " ".join(str(file.stat().st_size) for file in sources)
     key = f"{TERMS_VERSION} {VOCABULARY_SIZE} {sizes}"
     if cache.is_file():
@@ -123,6 +142,11 @@ def prepare(data: Path, questions: Path | None = None) -> TrainingData:
     _LOG.info("%d news articles", len(news_first) - 1)
     items = list(read_rows(folder / "guangdong_service_items.jsonl.xz"))
     pairs, lay = _questions(folder / "question_passage.jsonl.xz", number)
+    asked_news = [one for one in load_news_questions(data) if one.evidence]
+    pairs += [(one.question, one.passage) for one in asked_news if one.split == "train"]
+    row_of = {row["id"]: i for i, row in enumerate(laws)}
+    for question, article in load_law_questions():
+        lay.setdefault(question, []).append(row_of[article])
     passage_row = {text: i for i, text in enumerate(dict.fromkeys(p for _, p in pairs))}
     chunks = split_chunks(_builtin())
     asked = _case_questions(questions, chunks) if questions else {}
@@ -186,6 +210,39 @@ def _questions(
         elif row["passage"] in number:
             lay.setdefault(row["query"], []).append(number[row["passage"]])
     return pairs, lay
+
+
+def load_news_questions(data: Path) -> list[NewsQuestion]:
+    """Our own questions on news; a place in an article counts its characters without blanks."""
+    asked = list(read_rows(NEWS_QUESTIONS))
+    wanted = {row["news"] for row in asked}
+    texts = {
+        row["id"]: "".join(row["text"].split())
+        for row in read_rows(data / "train" / "news.jsonl.xz")
+        if row["id"] in wanted
+    }
+    return [
+        NewsQuestion(
+            row["question"],
+            row["type"],
+            row["split"],
+            texts[row["news"]][row["start"] : row["end"]],
+            tuple(texts[row["news"]][a:b] for a, b in row["evidence"]),
+            row.get("words", ""),
+        )
+        for row in asked
+    ]
+
+
+def n_news_questions() -> int:
+    """How many of them are trained on."""
+    rows = read_rows(NEWS_QUESTIONS)
+    return sum(row["split"] == "train" and bool(row["evidence"]) for row in rows)
+
+
+def load_law_questions() -> list[tuple[str, str]]:
+    """Our own lay questions, each with the id of the article that answers it."""
+    return [(row["question"], row["law"]) for row in read_rows(LAW_QUESTIONS)]
 
 
 def _builtin() -> Document:

@@ -60,8 +60,8 @@ PRETRAINING = Stage(
         "law_sentence": 110_000,
         "law_title": 10_000,
         "item": 6_000,
-        "question": 150_000,
-        "lay": 30_000,
+        "question": 200_000,
+        "lay": 60_000,
         "news_reworded": 200_000,
         "law_reworded": 200_000,
         "case": 12_000,
@@ -71,8 +71,8 @@ PRETRAINING = Stage(
 )
 FINE_TUNING = Stage(
     name="fine-tuning",
-    # Few: there are 998 lay questions; after some thirty batches it learns them by heart.
-    pairs={"lay": 5_000, "question": 5_000, "news": 6_000, "law_cloze": 4_000, "item": 500}
+    # Few: after that each question comes for the third time, and is learnt by heart.
+    pairs={"lay": 16_000, "question": 12_000, "news": 6_000, "law_cloze": 4_000, "item": 500}
     | {"news_reworded": 4_000, "law_reworded": 4_000, "case": 4_000},
     batch_size=128,
     learning_rate=1e-3,
