@@ -1,9 +1,10 @@
 """Dev data in, `rag/weights.json` out: the weights of re-ranking, sentence choice and refusal.
 
 `python -m eval.fit --data DIR` takes the dev sets of retrieval and the reading comprehension sets
-from DIR, the practice questions (`eval/practice.jsonl`) and the dev split of the project's own
-questions; nothing of any test split is read. All three models are linear; the first two are fitted
-with a listwise softmax loss (Cao et al. 2007, ListNet), the last is a logistic regression.
+from DIR, the practice questions (`eval/practice.jsonl`), our own questions on news, the dev split
+of the project's own questions; nothing of any test split is read. All three models are linear; the
+first two are fitted with a listwise softmax loss (Cao et al. 2007, ListNet), the last is a logistic
+regression.
 Unanswerable questions are few, so more are made of answerable ones: the case or passage that
 answers is hidden, or the place is exchanged for another one; questions of the other dev sets stand
 for all that is far off.
@@ -22,12 +23,16 @@ import numpy as np
 import numpy.typing as npt
 
 from embeddings.fold import fold
-from eval.benchmark import Benchmark, Passage, filled_library, load_benchmark, read_rows
+from embeddings.training.data import NewsQuestion, load_news_questions
+from eval.benchmark import Benchmark, Passage, Query, filled_library, load_benchmark, read_rows
 from eval.groups import (
     Comprehension,
     comprehension_groups,
     load_comprehension,
     misspelt,
+    news_groups,
+    news_passages,
+    passage_name,
     sentence_groups,
 )
 from eval.questions import PRACTICE_FILE, Question, Span, gold_spans, load_questions
@@ -46,7 +51,9 @@ Rows = tuple[Array, Array, Array]  # features (n, f), labels (1 = answerable) an
 WEIGHTS_FILE = Path(rerank.__file__).with_name("weights.json")
 N_OFF_TOPIC = 75  # questions of each other dev set
 N_COMPREHENSION = 1_500  # questions on encyclopedia passages
+N_NEWS = 1_500  # questions on news
 COMPREHENSION_WEIGHT = 0.03  # of one of them in the refusal model
+NEWS_WEIGHT = 0.1  # of a question on news there
 STRANGER_WEIGHT = 2.0  # of a question about anything else
 UNANSWERABLE_WEIGHT = 2.0  # of one question that somebody wrote to be unanswerable
 MISSPELT = 8  # every so many questions one is misspelt
@@ -224,6 +231,17 @@ def comprehension_rows(assistant: Assistant, asked: Sequence[Comprehension]) -> 
     return np.array(rows), np.array(labels), np.full(len(rows), COMPREHENSION_WEIGHT)
 
 
+def news_rows(assistant: Assistant, asked: Sequence[NewsQuestion]) -> Rows:
+    """The same of questions on news: half of them are near misses."""
+    rows, labels = [], []
+    for one in asked:
+        found = assistant.evidence(one.question).candidates
+        if found:
+            rows.append(refusal.features(found))
+            labels.append(float(bool(one.evidence)))
+    return np.array(rows), np.array(labels), np.full(len(rows), NEWS_WEIGHT)
+
+
 def off_topic(data: Path) -> list[str]:
     """Questions of the other dev sets: about anything but the built-in cases."""
     found = []
@@ -300,8 +318,9 @@ def _fit_rerank(
     data: Path, folder: Path, answerable: Sequence[Question], out: Path, l2: float
 ) -> None:
     sets = []
-    for name in ("rgb", "drcd", "stard"):
-        benchmark = load_benchmark(data, name)
+    benchmarks = {name: load_benchmark(data, name) for name in ("rgb", "drcd", "stard")}
+    benchmarks["news"] = _news_benchmark(data)
+    for name, benchmark in benchmarks.items():
         with filled_library(benchmark, folder / name) as assistant:
             sets.append(benchmark_groups(benchmark, assistant, 600))
         _LOG.info("%s: %d questions", name, len(sets[-1]))
@@ -315,6 +334,17 @@ def _fit_rerank(
     near = [[_nearest(group, first, n_read) for group in groups] for groups in sets]
     second = fit_listwise(near, np.append(first, [0.0, 0.0]), l2)
     _write(out, "reread", rerank.READ_FEATURES, second, _offset(near, second))
+
+
+def _news_benchmark(data: Path) -> Benchmark:
+    """Questions on news that nothing was trained on, over all passages."""
+    asked = load_news_questions(data)
+    queries = [
+        Query(str(i), one.question, (passage_name(one.passage),))
+        for i, one in enumerate(asked)
+        if one.split == "fit" and one.evidence
+    ]
+    return Benchmark(news_passages(asked), tuple(queries))
 
 
 def _nearest(group: Group, first: Array, n_read: int) -> Group:
@@ -337,18 +367,25 @@ def _fit_answers(folder: Path, questions: Sequence[Question], data: Path, out: P
     facts = [q for q in questions if q.answerable and q.type not in JOINT]
     read = load_comprehension(data)
     shown = {c.name: Passage(c.name, "", c.passage) for c in read if not _hidden(c)}
+    news = load_news_questions(data)
+    # All passages are rivals, whatever their questions are used for.
+    rivals = Benchmark(news_passages(news), ())
+    news = [one for one in news if one.split == "fit"]
+    news = news[:: max(1, len(news) // N_NEWS)]
     # The reader was trained on the questions on the other passages.
     some = [c for c in read if c.number % 3 == 0]
     some = some[:: max(1, len(some) // N_COMPREHENSION)]
     with (
         Assistant.open(folder / "cases") as assistant,
         filled_library(Benchmark(tuple(shown.values()), ()), folder / "comprehension") as reader,
+        filled_library(rivals, folder / "news") as press,
     ):
         sets = [
             [(g.features, g.relevant) for g in found]
             for found in (
                 sentence_groups(assistant, facts),
                 comprehension_groups(reader, [c for c in some if not _hidden(c)]),
+                news_groups(press, [one for one in news if one.evidence]),
             )
         ]
         _write(out, "sentence", select.FEATURES, fit_listwise(sets, select.PRIOR, 0.01))
@@ -367,6 +404,7 @@ def _fit_answers(folder: Path, questions: Sequence[Question], data: Path, out: P
         parts = [
             refusal_rows(assistant, questions, off_topic(data)),
             comprehension_rows(reader, some),
+            news_rows(press, news),
         ]
         rows, labels, weights = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         refuse, bias = fit_logistic(rows, labels, weights, 0.0005, signed=True)

@@ -1,7 +1,8 @@
 """Questions and a library in, their candidate sentences with what is right out: to be fitted on.
 
-The sentence models are fitted on three kinds of questions: those that somebody wrote on the
-built-in cases, reading comprehension on encyclopedia passages, and lay questions on statutes.
+The sentence models are fitted on four kinds of questions: those that somebody wrote on the built-in
+cases and on passages of the news, some of which nothing answers; reading comprehension on
+encyclopedia passages; and lay questions on statutes.
 `eval.fit_reader` and `eval.fit` each get parts of their own, so that what the second weighs is not
 what the first has learnt by heart.
 """
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embeddings.fold import fold
+from embeddings.training.data import NewsQuestion, load_law_questions
 from eval.benchmark import Passage, read_rows
 from eval.questions import Question, Span, gold_spans
 from rag.assistant import Assistant
@@ -71,9 +73,10 @@ def load_comprehension(data: Path) -> list[Comprehension]:
 
 def load_lay(data: Path) -> tuple[list[Passage], list[tuple[str, frozenset[str]]]]:
     """All articles of law, and the lay questions with the names of the articles that answer."""
+    rows = list(read_rows(data / "train" / "laws.jsonl.xz"))
     articles = [
         Passage(passage_name(row["law"] + row["article"]), row["law"] + row["article"], row["text"])
-        for row in read_rows(data / "train" / "laws.jsonl.xz")
+        for row in rows
     ]
     # A passage of this source opens with the law's title and the article's number.
     name = {f"{p.title} {p.text}": p.id for p in articles}
@@ -81,8 +84,17 @@ def load_lay(data: Path) -> tuple[list[Passage], list[tuple[str, frozenset[str]]
     for row in read_rows(data / "train" / "question_passage.jsonl.xz"):
         if row["source"].startswith(STATUTES) and row["passage"] in name:
             answers.setdefault(row["query"], set()).add(name[row["passage"]])
+    named = {row["id"]: p.id for row, p in zip(rows, articles, strict=True)}
+    for query, article in load_law_questions():
+        answers.setdefault(query, set()).add(named[article])
     kept = {passage.id: passage for passage in articles}
     return list(kept.values()), [(query, frozenset(names)) for query, names in answers.items()]
+
+
+def news_passages(asked: Sequence[NewsQuestion]) -> tuple[Passage, ...]:
+    """The passages that the questions are on."""
+    found = dict.fromkeys(one.passage for one in asked)
+    return tuple(Passage(passage_name(text), "", text) for text in found)
 
 
 def misspelt(question: str, seed: int) -> str:
@@ -128,6 +140,24 @@ def comprehension_groups(assistant: Assistant, asked: Sequence[Comprehension]) -
         if relevant:
             groups.append(
                 Group(evidence.question, evidence.candidates, np.array(relevant), one.answer)
+            )
+    return groups
+
+
+def news_groups(assistant: Assistant, asked: Sequence[NewsQuestion]) -> list[Group]:
+    """A sentence is relevant if it stands in the question's passage and is evidence there."""
+    names = {info.id: info.name for info in assistant.library.documents()}
+    groups = []
+    for one in asked:
+        evidence = assistant.evidence(one.question)
+        relevant = [
+            names[c.hit.chunk.document_id] == passage_name(one.passage)
+            and any(c.text in piece or piece in c.text for piece in one.evidence)
+            for c in evidence.candidates
+        ]
+        if relevant and (any(relevant) or not one.evidence):
+            groups.append(
+                Group(evidence.question, evidence.candidates, np.array(relevant), one.words)
             )
     return groups
 

@@ -37,10 +37,10 @@ class RetrievalConfig:
 
     n_candidates: int = 100  # chunks taken from each of the two indexes
     n_reranked: int = 50  # of these, how many are re-ranked
-    n_read: int = 10  # of these, how many have their sentences read
+    n_read: int = 20  # of these, how many have their sentences read
     title_boost: float = 0.5  # weight of words that stand in the titles above a chunk
     char_weight: float = 0.5  # of single characters, where words weigh 1
-    dense_weight: float = 0.35  # of the weighted sum that chooses what is re-ranked
+    dense_weight: float = 0.7  # of the weighted sum that chooses what is re-ranked
 
 
 @dataclass(frozen=True, slots=True)

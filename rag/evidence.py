@@ -132,7 +132,7 @@ def short_answer(asked: Asked, best: Candidate) -> tuple[int, int] | None:
         return None
     spans = marks(asked.intent, asked.question, best.text)
     scored = sorted(
-        zip(asked.reader.locate(asked.whole, best.text, spans), spans, strict=True), reverse=True
+        zip(asked.reader.locate(asked.whole, best.place, spans), spans, strict=True), reverse=True
     )
     measured = asked.intent.wants == "date" or best.feature("unit") > 0
     if not best.fits or not scored or not measured:

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from corpus.types import Chunk
 from embeddings.fold import fold
 from embeddings.tokens import CHAR_MARK, terms, words
 from embeddings.words import WordVectors
@@ -106,6 +107,11 @@ def common_substring(a: str, b: str) -> int:
         while i + best < len(a) and a[i : i + best + 1] in b:
             best += 1
     return best
+
+
+def titled(chunk: Chunk) -> str:
+    """A passage with the place and the titles that it stands under and other names of things."""
+    return f"{chunk.place} {chunk.heading} {chunk.body}"
 
 
 @lru_cache(maxsize=2_048)  # passages come up again and again; about 50 MB when full

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from embeddings.fold import fold
 from embeddings.words import WordVectors
+from rag.match import term_and_word_sets
 from rag.questions import tagger
 
 FILE = Path(str(files("rag") / "reader.safetensors"))
@@ -26,6 +28,8 @@ MAX_QUESTION_WORDS = 24
 SHARPNESS = 12.0  # of the attention that aligns a word with the question
 _NOTHING = -20.0  # the logit of no words
 EXACT = 0.999  # cosine of a word with itself
+GAP = 2  # blank rows between sentences, half the width of a convolution
+MAX_AROUND = 240  # different words of the text around a sentence
 
 # Parts of speech that are told apart, as the dictionary names them; all others share one.
 TAGS = (
@@ -49,6 +53,13 @@ class Words:
     starts: tuple[int, ...]  # of the words in the folded text
 
 
+class Place(NamedTuple):
+    """A sentence, and the text that it stands in, titles included."""
+
+    text: str
+    around: str
+
+
 @lru_cache(maxsize=4_096)  # passages come up again and again
 def read_words(text: str, limit: int = MAX_WORDS) -> Words:
     """Cut and tag a text."""
@@ -63,6 +74,11 @@ def read_words(text: str, limit: int = MAX_WORDS) -> Words:
             starts.append(at)
         at += len(word)
     return Words(tuple(words), np.array(tags, np.int64), tuple(starts))
+
+
+def around_words(text: str) -> list[str]:
+    """The different words of the text around a sentence, in a settled order."""
+    return sorted(term_and_word_sets(text)[1])[:MAX_AROUND]
 
 
 def _number(word: str, tag: str) -> int:
@@ -81,25 +97,25 @@ class Reader:
     def __init__(self, vectors: WordVectors) -> None:
         self._vectors = vectors
         self._weights = _load()
-        self._read: tuple[str, dict[str, float]] = ("", {})
+        self._read: tuple[str, dict[Place, float]] = ("", {})
 
-    def read(self, question: str, texts: Sequence[str]) -> FloatArray:
-        """Score sentences `(n_texts,)`: logits, comparable between sentences and questions."""
+    def read(self, question: str, places: Sequence[Place]) -> FloatArray:
+        """Score sentences `(n_places,)`: logits, comparable between sentences and questions."""
         # A question's passages are read when they are ranked and again when sentences are chosen.
         last, known = self._read
         if last != question:
             known = {}
-        new = [text for text in dict.fromkeys(texts) if text not in known]
+        new = [place for place in dict.fromkeys(places) if place not in known]
         known = known | dict(zip(new, self._scores(question, new).tolist(), strict=True))
         self._read = (question, known)
-        return np.array([known[text] for text in texts], np.float32)
+        return np.array([known[place] for place in places], np.float32)
 
-    def locate(self, question: str, text: str, spans: Sequence[tuple[int, int]]) -> list[float]:
+    def locate(self, question: str, place: Place, spans: Sequence[tuple[int, int]]) -> list[float]:
         """How surely each span of a sentence is the answer: the highest logit of its words."""
-        read = read_words(text)
-        if len(fold(text)) != len(text) or not read.words:  # places do not carry over
-            return [0.0] * len(spans)
-        (logits,) = self._logits(question, [text])
+        read = read_words(place.text)
+        if len(fold(place.text)) != len(place.text) or not read.words:
+            return [0.0] * len(spans)  # offsets do not carry over
+        (logits,), _ = self._logits(question, [place])
         within = [
             [
                 float(logit)
@@ -110,42 +126,92 @@ class Reader:
         ]
         return [max(found, default=_NOTHING) for found in within]
 
-    def _scores(self, question: str, texts: Sequence[str]) -> FloatArray:
+    def _scores(self, question: str, places: Sequence[Place]) -> FloatArray:
         if not read_words(question, MAX_QUESTION_WORDS).words:
-            return np.zeros(len(texts), np.float32)
-        logits = self._logits(question, texts)
-        return np.array([_log_sum_exp(own) if len(own) else _NOTHING for own in logits], np.float32)
+            return np.zeros(len(places), np.float32)
+        words, covers = self._logits(question, places)
+        found = [
+            _log_sum_exp(own) + cover if len(own) else _NOTHING
+            for own, cover in zip(words, covers, strict=True)
+        ]
+        return np.array(found, np.float32)
 
-    def _logits(self, question: str, texts: Sequence[str]) -> list[FloatArray]:
-        """For every text a logit for each of its words to belong to the answer."""
+    def _logits(
+        self, question: str, places: Sequence[Place]
+    ) -> tuple[list[FloatArray], list[float]]:
+        """For every sentence a logit for each word, and one for how it covers the question."""
         asked = read_words(question, MAX_QUESTION_WORDS)
-        found = [read_words(text) for text in texts]
+        found = [read_words(place.text) for place in places]
         if not asked.words or not any(one.words for one in found):
-            return [np.zeros(len(one.words), np.float32) for one in found]
+            return [np.zeros(len(one.words), np.float32) for one in found], [0.0] * len(found)
         w = self._weights
-        vectors, tags, mask, starts = self._laid_out(found)
         query = self._rows(asked.words)
         projected = np.tanh(query @ w["proj.weight"].T + w["proj.bias"])
-        pooled = self._question(projected, asked.tags)
+        hidden = self._question(projected, asked.tags)
+        pooled = _softmax(hidden @ w["qatt.weight"][0]) @ hidden
+        vectors, tags, mask, starts = self._laid_out(found)
+        spans = [slice(a, a + len(one.words)) for a, one in zip(starts, found, strict=True)]
         cosines = vectors @ query.T
-        nearest = np.clip(cosines.max(axis=1), 0, 1)
         own = np.tanh(vectors @ w["proj.weight"].T + w["proj.bias"])
+        near = self._near(places, query)
+        cover = self._covered(projected, hidden, [(cosines[s], own[s]) for s in spans], near)
+        nearest = np.clip(cosines.max(axis=1), 0, 1)
         aligned = _softmax(SHARPNESS * cosines) @ projected
-        columns = [own, aligned, own * aligned, w["tag.weight"][tags]]
         flags = np.stack([nearest, nearest > EXACT, np.ones_like(nearest)], axis=1)
-        inputs = np.concatenate([*columns, flags], axis=1).astype(np.float32) * mask
-        first = _convolved(inputs, w["c1.weight"], w["c1.bias"]) * mask
-        hidden = _convolved(first, w["c2.weight"], w["c2.bias"]) * mask + first
-        logits = hidden @ (w["u.weight"][0] + w["b.weight"] @ pooled) + w["u.bias"][0]
-        ends = [a + len(one.words) for a, one in zip(starts, found, strict=True)]
-        return [logits[a:b] for a, b in zip(starts, ends, strict=True)]
+        columns = [own, aligned, own * aligned, w["tag.weight"][tags], flags]
+        rows = np.concatenate(columns, axis=1).astype(np.float32) * mask
+        rows = _convolved(rows, w["c1.weight"], w["c1.bias"]) * mask
+        for layer in ("c2", "c3"):
+            rows = _convolved(rows, w[f"{layer}.weight"], w[f"{layer}.bias"]) * mask + rows
+        sought = w["u.weight"][0] + w["b.weight"] @ pooled + cover @ w["c.weight"].T
+        words = [
+            np.asarray(rows[span] @ own_sought + w["u.bias"][0])
+            for span, own_sought in zip(spans, sought, strict=True)
+        ]
+        return words, (cover @ w["v.weight"][0]).tolist()
+
+    def _covered(
+        self,
+        projected: FloatArray,
+        hidden: FloatArray,
+        sentences: Sequence[tuple[FloatArray, FloatArray]],
+        near: FloatArray,
+    ) -> FloatArray:
+        """What becomes of the question's words in every sentence: `(n_sentences, n_features)`.
+
+        A sentence is given as its words' cosines with the question's and their projected vectors,
+        `near` as the nearness of each of the question's words to the text around the sentence.
+        """
+        w = self._weights
+        n_words = len(projected)
+        inside = np.zeros((len(sentences), n_words), np.float32)
+        aligned = np.zeros((len(sentences), *projected.shape), np.float32)
+        for i, (cosines, own) in enumerate(sentences):
+            if len(own):
+                inside[i] = np.clip(cosines.max(axis=0), 0, 1)
+                aligned[i] = _softmax(SHARPNESS * cosines.T) @ own
+        flags = np.stack([inside, inside > EXACT, near, near > EXACT], axis=2)
+        told = np.broadcast_to(hidden, (len(sentences), *hidden.shape))
+        columns = np.concatenate([told, aligned, aligned * projected, flags], axis=2)
+        compared = np.maximum(columns @ w["cmp.weight"].T + w["cmp.bias"], 0)
+        share = _softmax(hidden @ w["catt.weight"][0])
+        both = np.concatenate([share @ compared, compared.max(axis=1)], axis=1)
+        return np.asarray(np.maximum(both @ w["agg.weight"].T + w["agg.bias"], 0), np.float32)
+
+    def _near(self, places: Sequence[Place], query: FloatArray) -> FloatArray:
+        """How near each of the question's words is to a word of the text around every sentence."""
+        known: dict[str, FloatArray] = {}
+        for around in {place.around for place in places}:
+            words = around_words(around)
+            rows = self._rows(words) if words else np.zeros((1, query.shape[1]), np.float32)
+            known[around] = np.clip((rows @ query.T).max(axis=0), 0, 1)
+        return np.stack([known[place.around] for place in places])
 
     def _laid_out(
         self, found: Sequence[Words]
     ) -> tuple[FloatArray, IntArray, FloatArray, list[int]]:
         """All sentences one after another, with blank rows between that keep them apart."""
-        gap = self._weights["c1.weight"].shape[2] // 2
-        n_rows = sum(len(one.words) + gap for one in found)
+        n_rows = sum(len(one.words) + GAP for one in found)
         vectors = np.zeros((n_rows, self._vectors.table.shape[1]), np.float32)
         tags = np.full(n_rows, PADDING)
         mask = np.zeros((n_rows, 1), np.float32)
@@ -157,15 +223,13 @@ class Reader:
             vectors[at : at + n] = flat[taken : taken + n]
             tags[at : at + n] = one.tags
             mask[at : at + n] = 1
-            at, taken = at + n + gap, taken + n
+            at, taken = at + n + GAP, taken + n
         return vectors, tags, mask, starts
 
     def _question(self, projected: FloatArray, tags: IntArray) -> FloatArray:
         w = self._weights
         inputs = np.concatenate([projected, w["tag.weight"][tags]], axis=1)
-        hidden = _convolved(inputs, w["qconv.weight"], w["qconv.bias"])
-        share = _softmax(hidden @ w["qatt.weight"][0])
-        return np.asarray(share @ hidden, np.float32)
+        return _convolved(inputs, w["qconv.weight"], w["qconv.bias"])
 
     def _rows(self, words: Sequence[str]) -> FloatArray:
         rows = self._vectors.rows(words)

@@ -15,8 +15,8 @@ import numpy as np
 
 from corpus.sentences import sentence_spans
 from corpus.types import Chunk
-from rag.match import Array, Matcher, term_and_word_sets
-from rag.reader import Reader
+from rag.match import Array, Matcher, term_and_word_sets, titled
+from rag.reader import Place, Reader
 
 FEATURES = (
     "lexical",  # BM25, relative to the best candidate
@@ -75,7 +75,7 @@ def features(
     matcher: Matcher, chunks: list[Chunk], lexical: dict[int, float], dense: dict[int, float]
 ) -> Array:
     """`(n_chunks, n_features)`, columns in the order of FEATURES."""
-    texts = [f"{c.place} {c.heading} {c.text}" for c in chunks]
+    texts = [titled(chunk) for chunk in chunks]
     sets = [term_and_word_sets(text) for text in texts]
     coverage = np.array([matcher.coverage(terms) for terms, _ in sets])
     title = np.array([matcher.coverage(term_and_word_sets(c.heading)[0]) for c in chunks])
@@ -116,7 +116,10 @@ def group_mean(chunks: list[Chunk], values: Array, best: int = 3) -> Array:
 
 def read_features(reader: Reader, question: str, chunks: Sequence[Chunk], rows: Array) -> Array:
     """`(n_chunks, n_features)`, columns in the order of READ_FEATURES; `rows` are the others."""
-    texts = [[c.text[a:b] for a, b in sentence_spans(c.text)] or [c.text] for c in chunks]
-    read = iter(reader.read(question, [text for own in texts for text in own]).tolist())
-    said = [[next(read) for _ in own] for own in texts]
+    places = [
+        [Place(c.text[a:b], titled(c)) for a, b in sentence_spans(c.text) or [(0, len(c.text))]]
+        for c in chunks
+    ]
+    read = iter(reader.read(question, [place for own in places for place in own]).tolist())
+    said = [[next(read) for _ in own] for own in places]
     return np.column_stack([rows, [max(own) for own in said], [np.mean(own) for own in said]])

@@ -21,9 +21,9 @@ from corpus.sentences import sentence_spans
 from embeddings.encoder import Encoder
 from rag.followup import joined
 from rag.instructions import orders
-from rag.match import CONTEXT_SHARE, Matcher, term_and_word_sets
+from rag.match import CONTEXT_SHARE, Matcher, term_and_word_sets, titled
 from rag.questions import Intent, names_in
-from rag.reader import Reader
+from rag.reader import Place, Reader
 from rag.types import Hit
 
 MAX_CANDIDATES = 400  # sentences that are looked at
@@ -79,6 +79,11 @@ class Candidate:
     def fits(self) -> bool:
         """Whether it holds the kind of answer that is asked for, where one is."""
         return self.feature("wanted") >= 0 and self.feature("unit") >= 0
+
+    @property
+    def place(self) -> Place:
+        """What `rag.reader` is given of it."""
+        return Place(self.text, titled(self.hit.chunk))
 
     def feature(self, name: str) -> float:
         """One feature by its name."""
@@ -168,14 +173,16 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
     row_of = {hit.rank: i for i, hit in enumerate({hit.rank: hit for hit, *_ in found}.values())}
     hits = list({hit.rank: hit for hit, *_ in found}.values())
     own = [term_and_word_sets(text) for *_, text in found]
-    wholes = [term_and_word_sets(f"{h.chunk.place} {h.chunk.heading} {h.chunk.text}") for h in hits]
+    wholes = [term_and_word_sets(titled(h.chunk)) for h in hits]
     nearness = asked.matcher.nearness([words for _, words in (*own, *wholes)])
     soft = asked.matcher.soft_coverage(nearness)
     missing = asked.matcher.missing(nearness[len(found) :])
     covered = [asked.matcher.coverage(terms) for terms, _ in wholes]
     places = [_place_fits(asked, hit) for hit in hits]
     sections = [term_and_word_sets(h.chunk.section)[1] for h in hits]
-    read = asked.reader.read(asked.whole, [text for *_, text in found])
+    read = asked.reader.read(
+        asked.whole, [Place(text, titled(hit.chunk)) for hit, _, _, text in found]
+    )
     rows = []
     for i, (hit, start, _, text) in enumerate(found):
         wanted, unit = answer_kind(asked.intent, asked.question, text)

@@ -14,11 +14,12 @@ from eval import fit_reader
 from eval.fit_reader import Batch, Example, ReaderNetwork, example, make_batch
 from eval.groups import Group
 from rag import reader
-from rag.reader import MAX_WORDS, Reader, read_words
+from rag.reader import MAX_WORDS, Place, Reader, read_words
 from rag.select import FEATURES, Candidate
 from rag.types import Hit
 
 QUESTION = "深圳有多少台ATM机支持外卡取现?"
+AROUND = "广州市 五、便利境外人员支付 深圳ATM机 支持外卡取现"
 TEXTS = (
     "4357台ATM机支持外卡取现,1623个银行网点可兑换外币。",
     "广东省建设招商引资对接平台",
@@ -43,32 +44,37 @@ def network(vectors, tmp_path, monkeypatch):
     reader._load.cache_clear()
 
 
+def _places(texts: tuple[str, ...] | list[str] = TEXTS) -> list[Place]:
+    return [Place(text, AROUND * (i % 2)) for i, text in enumerate(texts)]
+
+
 def _example(texts: tuple[str, ...], right: int) -> Example:
     relevant = np.arange(len(texts)) == right
     rows = np.zeros((len(texts), len(FEATURES) - 1))
-    return Example(QUESTION, texts, rows, relevant, (None,) * len(texts), relevant)
+    return Example(QUESTION, tuple(_places(texts)), rows, relevant, (None,) * len(texts), relevant)
 
 
 def test_numpy_computes_what_torch_computes(network: ReaderNetwork, vectors: WordVectors) -> None:
     # With this seed no answer is taken away.
     batch: Batch = make_batch([_example(TEXTS, 0)], vectors, random.Random(0))
     with torch.no_grad():
-        expected = torch.logsumexp(network(batch), -1).numpy()
-    np.testing.assert_allclose(Reader(vectors).read(QUESTION, TEXTS), expected, atol=1e-4)
+        words, cover = network(batch)
+    expected = (torch.logsumexp(words, -1) + cover).numpy()
+    np.testing.assert_allclose(Reader(vectors).read(QUESTION, _places()), expected, atol=1e-4)
 
 
 def test_a_sentence_is_read_by_itself(network: ReaderNetwork, vectors: WordVectors) -> None:
     read = Reader(vectors).read
-    together = read(QUESTION, TEXTS)
-    alone = [read(QUESTION, [text])[0] for text in TEXTS]
+    together = read(QUESTION, _places())
+    alone = [read(QUESTION, [place])[0] for place in _places()]
     np.testing.assert_allclose(together, alone, atol=1e-4)
 
 
 def test_nothing_to_read_is_no_error(network: ReaderNetwork, vectors: WordVectors) -> None:
-    found = Reader(vectors).read(QUESTION, ["", "  ", TEXTS[0]])
+    found = Reader(vectors).read(QUESTION, _places(["", "  ", TEXTS[0]]))
     assert found[2] > found[0] == found[1]
     assert Reader(vectors).read(QUESTION, []).shape == (0,)
-    assert Reader(vectors).read("", TEXTS).tolist() == [0, 0, 0]
+    assert Reader(vectors).read("", _places()).tolist() == [0, 0, 0]
 
 
 def test_words_are_cut_to_the_limit_and_tagged() -> None:
@@ -101,5 +107,6 @@ def test_a_network_learns_which_sentence_answers(
         [_example(("另有77台机器投用。", "另有机器投用,反映很好。"), 0)], vectors, random.Random(0)
     )
     with torch.no_grad():
-        scores = torch.logsumexp(network(batch), -1)
+        words, cover = network(batch)
+    scores = torch.logsumexp(words, -1) + cover
     assert scores[0] > scores[1] + 1
