@@ -86,7 +86,8 @@ def load_lay(data: Path) -> tuple[list[Passage], list[tuple[str, frozenset[str]]
             answers.setdefault(row["query"], set()).add(name[row["passage"]])
     named = {row["id"]: p.id for row, p in zip(rows, articles, strict=True)}
     for query, article in load_law_questions():
-        answers.setdefault(query, set()).add(named[article])
+        if article in named:
+            answers.setdefault(query, set()).add(named[article])
     kept = {passage.id: passage for passage in articles}
     return list(kept.values()), [(query, frozenset(names)) for query, names in answers.items()]
 

@@ -8,7 +8,14 @@ import pytest
 
 from corpus.errors import CorpusError
 from embeddings.training import data as training_data
-from embeddings.training.data import load_data, prepare, read_rows, split_sentences
+from embeddings.training.data import (
+    NEWS_QUESTIONS,
+    load_data,
+    load_news_questions,
+    prepare,
+    read_rows,
+    split_sentences,
+)
 from embeddings.training.evaluation import DevSet, score, to_rows
 from embeddings.training.mining import Miner, bm25_top, draw
 from embeddings.training.pairs import KINDS, PairMaker
@@ -37,7 +44,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     laws = [
         {
-            "id": f"law-{i}",
+            "id": f"made-{i}",  # no id of a real article, on which there are questions of our own
             "law": f"{topic}法",
             "article": "第一条",
             "text": f"为了规范{topic}的活动,制定本法。违反{topic}规定的应当依法承担责任。",
@@ -122,6 +129,16 @@ def test_sentences_end_at_full_stops_and_short_ones_are_left_out() -> None:
 def test_lay_questions_know_their_articles(data) -> None:
     assert data.lay_articles == [[i] for i in range(len(TOPICS))]
     assert len(data.questions) == len(TOPICS)
+
+
+def test_our_own_questions_join_where_their_article_is_in_the_folder(tmp_path) -> None:
+    packed(tmp_path / "train/news.jsonl.xz", [{"id": "news-0", "text": "今天没有消息。"}])
+    assert load_news_questions(tmp_path) == []
+    row = next(iter(read_rows(NEWS_QUESTIONS)))
+    packed(tmp_path / "train/news.jsonl.xz", [{"id": row["news"], "text": "消 息\n" * 4_000}])
+    found = load_news_questions(tmp_path)
+    assert found[0].question == row["question"]
+    assert found[0].passage == ("消息" * 4_000)[row["start"] : row["end"]]
 
 
 def test_cache_gives_the_same_data(folder, data, tmp_path, monkeypatch) -> None:

@@ -146,7 +146,8 @@ def prepare(data: Path, questions: Path | None = None) -> TrainingData:
     pairs += [(one.question, one.passage) for one in asked_news if one.split == "train"]
     row_of = {row["id"]: i for i, row in enumerate(laws)}
     for question, article in load_law_questions():
-        lay.setdefault(question, []).append(row_of[article])
+        if article in row_of:
+            lay.setdefault(question, []).append(row_of[article])
     passage_row = {text: i for i, text in enumerate(dict.fromkeys(p for _, p in pairs))}
     chunks = split_chunks(_builtin())
     asked = _case_questions(questions, chunks) if questions else {}
@@ -213,7 +214,10 @@ def _questions(
 
 
 def load_news_questions(data: Path) -> list[NewsQuestion]:
-    """Our own questions on news; a place in an article counts its characters without blanks."""
+    """Our own questions on those articles that the folder has.
+
+    A place in an article counts its characters without blanks.
+    """
     asked = list(read_rows(NEWS_QUESTIONS))
     wanted = {row["news"] for row in asked}
     texts = {
@@ -231,6 +235,7 @@ def load_news_questions(data: Path) -> list[NewsQuestion]:
             row.get("words", ""),
         )
         for row in asked
+        if row["news"] in texts
     ]
 
 
