@@ -146,6 +146,9 @@ class Assistant:
         """The evidence under the reading of the question that the documents bear out best."""
         spelling = Spelling(turn.snapshot.lexical, self.library.store)
         question, *earlier = map(spelling.corrected, [question, *(h for h in history if h.strip())])
+        earlier = [
+            before for before in earlier if before != question
+        ]  # asked again, it stands alone
         completed = complete(question, earlier, self.library.store.places())
         yield turn.stage("complete")
         if completed.follows:
