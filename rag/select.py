@@ -348,7 +348,9 @@ def _place_fits(asked: Asked, hit: Hit) -> float:
     here = f"{hit.chunk.heading} {hit.chunk.text}"
     cities = [place for place in asked.intent.places if place.endswith("市")]
     other = hit.chunk.place.endswith("市") and hit.chunk.place not in cities
-    return -0.5 if cities and other and not any(city[:-1] in here for city in cities) else 0.0
+    if not cities or not other or any(city[:-1] in here for city in cities):
+        return 0.0
+    return -1.0 if asked.intent.wants in ("number", "date") else -0.5  # what is done may be shared
 
 
 def _year_fits(intent: Intent, hit: Hit) -> float:
