@@ -29,18 +29,22 @@ LEAST = 0.35  # probability from which a case is counted
 
 Case = tuple[int, int | None]  # a document and the number of a case in it
 
+_MENTIONS = re.compile(r"提到|提及|出现|讲到|说到|写到|谈到")
 _QUOTED = re.compile(r"[“\"《]([^”\"》]{1,40})[”\"》]")
 _JOINING = re.compile(r"案例|里面?|中|过|与|跟|和|或者?|以及|有关|相关|企业$|的")
 
 
-def speaking(candidates: Sequence[Candidate], literal: str) -> list[Candidate]:
+def speaking(candidates: Sequence[Candidate], literal: str, question: str) -> list[Candidate]:
     """The best sentence of every case that speaks of the topic, in the order of the documents.
 
-    `literal` is what `literal_topic` found.
+    `literal` is what `literal_topic` found; who asks where it is mentioned means the word itself.
     """
     weights, bias = _weights()
+    word = literal if _MENTIONS.search(question) else ""
     chosen = []
     for candidate, row in best_of_cases(candidates, literal):
+        if word not in candidate.text:
+            continue
         total = bias + sum(w * x for w, x in zip(weights, row, strict=True))
         if 1 / (1 + math.exp(-total)) >= LEAST:
             chosen.append(candidate)

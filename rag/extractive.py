@@ -219,7 +219,7 @@ class ExtractiveAnswerer:
         """
         figures = evidence.intent.wants == "number"
         able = [c for c in evidence.candidates if c.fits] if figures else evidence.candidates
-        chosen = speaking(able, evidence.literal)
+        chosen = speaking(able, evidence.literal, evidence.question)
         if not chosen:
             return None
         writer = _Writer(evidence)

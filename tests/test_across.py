@@ -45,8 +45,8 @@ def test_cases_that_speak_of_it_come_in_the_order_of_the_document() -> None:
         candidate(2, 200, "保护专利。", 5.5, **WORDY),
         candidate(9, 900, "与此无关。", -4.0),
     ]
-    assert [c.hit.chunk.case for c in speaking(found, "专利")] == [2, 5]
-    assert speaking([], "专利") == []
+    assert [c.hit.chunk.case for c in speaking(found, "专利", "哪些案例与专利有关?")] == [2, 5]
+    assert speaking([], "专利", "哪些案例与专利有关?") == []
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,12 @@ def test_a_question_over_all_cases_names_every_case_once(assistant) -> None:
     assert "14 个案例中有 1 个" in answer.note
 
 
+def test_who_asks_where_a_word_is_mentioned_gets_the_cases_that_have_it(assistant) -> None:
+    answer = assistant.ask("哪些案例提到了人工智能?")
+    assert {c.case for c in answer.citations} == {2, 7, 13}
+    assert all("人工智能" in c.quote for c in answer.citations)
+
+
 def test_quotes_are_verbatim_for_every_kind_of_question(assistant) -> None:
     questions = [
         "深圳有多少台ATM机支持外卡取现?",
