@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embeddings.fold import fold
-from embeddings.training.data import NewsQuestion, load_news_questions
+from embeddings.training.data import load_news_questions
 from eval.benchmark import Benchmark, Passage, Query, filled_library, load_benchmark, read_rows
 from eval.groups import (
     Comprehension,
@@ -220,26 +220,15 @@ def _worth(draft: Draft, question: Question, gold: Sequence[Span]) -> float:
     return (f1 + (sum(said) / len(said) if said else f1)) / 2
 
 
-def comprehension_rows(assistant: Assistant, asked: Sequence[Comprehension]) -> Rows:
-    """Features, labels and weights for the refusal model."""
+def plain_rows(assistant: Assistant, asked: Sequence[tuple[str, bool]], weight: float) -> Rows:
+    """Features, labels and weights for the refusal model; a question is answerable or not."""
     rows, labels = [], []
-    for one in asked:
-        found = assistant.evidence(one.question).candidates
+    for question, answerable in asked:
+        found = assistant.evidence(question).candidates
         if found:
             rows.append(refusal.features(found))
-            labels.append(float(not _hidden(one)))
-    return np.array(rows), np.array(labels), np.full(len(rows), COMPREHENSION_WEIGHT)
-
-
-def news_rows(assistant: Assistant, asked: Sequence[NewsQuestion]) -> Rows:
-    """The same of questions on news: half of them are near misses."""
-    rows, labels = [], []
-    for one in asked:
-        found = assistant.evidence(one.question).candidates
-        if found:
-            rows.append(refusal.features(found))
-            labels.append(float(bool(one.evidence)))
-    return np.array(rows), np.array(labels), np.full(len(rows), NEWS_WEIGHT)
+            labels.append(float(answerable))
+    return np.array(rows), np.array(labels), np.full(len(rows), weight)
 
 
 def off_topic(data: Path) -> list[str]:
@@ -403,8 +392,8 @@ def _fit_answers(folder: Path, questions: Sequence[Question], data: Path, out: P
         _write(out, "across", across.FEATURES, speaks, bias)
         parts = [
             refusal_rows(assistant, questions, off_topic(data)),
-            comprehension_rows(reader, some),
-            news_rows(press, news),
+            plain_rows(reader, [(c.question, not _hidden(c)) for c in some], COMPREHENSION_WEIGHT),
+            plain_rows(press, [(one.question, bool(one.evidence)) for one in news], NEWS_WEIGHT),
         ]
         rows, labels, weights = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         refuse, bias = fit_logistic(rows, labels, weights, 0.0005, signed=True)

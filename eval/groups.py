@@ -151,8 +151,9 @@ def news_groups(assistant: Assistant, asked: Sequence[NewsQuestion]) -> list[Gro
     groups = []
     for one in asked:
         evidence = assistant.evidence(one.question)
+        name = passage_name(one.passage)
         relevant = [
-            names[c.hit.chunk.document_id] == passage_name(one.passage)
+            names[c.hit.chunk.document_id] == name
             and any(c.text in piece or piece in c.text for piece in one.evidence)
             for c in evidence.candidates
         ]
