@@ -187,11 +187,9 @@ class ExtractiveAnswerer:
         writer = _Writer(evidence)
         best = evidence.candidates[0]
         same = [c for c in evidence.candidates if c.hit.chunk.id == best.hit.chunk.id]
-        kept = [
-            c
-            for c in same
-            if best.score - c.score < self.config.passage_within and not c.feature("title")
-        ]
+        told = [c for c in same if not c.feature("title")]
+        top = max((c.score for c in told), default=best.score)
+        kept = [c for c in told if top - c.score < self.config.passage_within]
         room = self.config.max_chars
         chosen: list[Candidate] = []
         for candidate in kept or [best]:

@@ -34,14 +34,16 @@ _ACROSS = re.compile(
 )
 _COMPARE = re.compile(
     r"异同|有何不同|有什么不同|有啥不同|区别|差别|差异|对比|比较一下|相比(?!上年|去年|同期|以往|之前)|"
-    r"(?:和|与|跟|同|、).{1,30}(?:分别|各自?)(?:怎|如何|采取|做|推|用|为|给|带|有)|共同点|相同|一样吗|"
+    r"(?:和|与|跟|同|、).{1,30}(?:分别|各自?)"
+    r"(?:怎|如何|采取|做|推|用|为|给|带|有|是多|多|几|[\u4e00-\u9fff]{1,4}了?(?:多少|几))|"
+    r"^(?:请|帮我)?(?:比较|比一比|比一下)|(?:有(?:什么|何|啥)?|哪里|哪儿|啥)不一样|共同点|相同|一样吗|"
     r"谁(?:更|的.{1,8}更)|哪个更|compare|difference",
     re.IGNORECASE,
 )
 _LIST = re.compile(
     r"哪些|哪几|哪[两二三四五六七八九十]|包括什么|包含什么|有什么(?:措施|做法|举措|办法|内容|功能|成效|新)|"
     r"(?:什么|啥)(?:措施|做法|举措|办法)|具体(?:措施|做法|举措|内容)|列出|列举|一一|分别(?:是|有|指|为)|"
-    r"(?<![第\d])[两二三四五六七八九十\d](?:大块|大|个|项|条|种|件|类|步|块|重)[^,。?]{0,10}(?:什么|啥|哪|怎么讲)|"
+    r"(?<![第\d])[两二三四五六七八九十\d](?:大块|大|个|项|条|种|件|类|步|块|重|方面|点)[^,。?]{0,10}(?:什么|啥|哪|怎么讲)|"
     r"几(?:个|项|条|种|大|方面|点|类)(?:方面)?(?:措施|做法|举措|内容|创新|突破|机制)|"
     r"(?:措施|做法|举措|内容|亮点|经验|成效|要点)(?:有|是)?(?:哪|什么|啥|\?|$)|"
     r"(?:which|what) (?:\w+ )?(?:measures|steps)|\blist\b",
@@ -55,7 +57,7 @@ _QUANTITY = (
     r"收入|营收|产值|票房|规模|面积|GDP)"
 )
 _NUMBER = re.compile(
-    r"多少|(?<![好十])几(?!乎|年来)|多大|多高|多长|多久|多快|占比|比例|百分之|(?:率|量|额|数|成本|价格|幅度)(?:是|有|为|达)|"
+    r"多少|(?<![好十哪])几(?!乎|年来)|多大|多高|多长|多久|多快|占比|比例|百分之|(?:率|量|额|数|成本|价格|幅度)(?:是|有|为|达)|"
     # 上海2021年的GDP: a quantity that the question ends with is asked for.
     rf"{_QUANTITY}[?]?$|"
     r"how (?:many|much|long|often|fast)|what (?:percentage|share|rate)",
@@ -100,8 +102,8 @@ _CASE_REFERENCE = re.compile(
 )
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)\s*年?")
 _SIDES = re.compile(
-    r"^(?:请问|比较一?下?|对比一?下?)?(.{2,25}?)(?:和|与|跟|同|以及)(.{2,25}?)"
-    r"((?:在|的|之间|分别|各自?|有何|有什么|有啥|相比|哪个|都|给|对).*)$"
+    r"^(?:请问|请|帮我|比较一?下?|对比一?下?|同样是[^,]{1,10},)*(.{2,25}?)(?:和|与|跟|同|以及)(.{2,25}?)"
+    r"(,?(?:在|的|之间|分别|各自?|有何|有什么|有啥|相比|哪个|都|给|对|两[项个种者]|,).*)$"
 )
 _JOINT = re.compile(r"^[和与跟同、,\s]+|(?<=[\s,])[和与跟同、]+|[和与跟同、]+(?=在|的|分别|各|都)")
 _MEASURE_NOUN = (
@@ -109,7 +111,7 @@ _MEASURE_NOUN = (
     r"优势|效果|环节|步骤|事情?|measures|steps)"
 )
 _MEASURES = re.compile(
-    rf"(?:哪|什么|啥|何|几[个项条种大]|which|what)[^,。?]{{0,10}}{_MEASURE_NOUN}|"
+    rf"(?:哪|什么|啥|何|几(?:[个项条种大点类]|方面)|which|what)[^,。?]{{0,10}}{_MEASURE_NOUN}|"
     rf"{_MEASURE_NOUN}[^,。?]{{0,4}}(?:有|包括|是|分别|$)|做了(?:什么|啥|哪些)"
 )
 _SPEAKS = re.compile(r"提到|涉及|关于|用到|使用|采用|出现|包含|讲到|说到|谈到")
@@ -317,13 +319,24 @@ def _is_noun(tagged: tuple[str, str]) -> bool:
     return len(word) > 1 and tag[0] in "nvl" and tag not in ("ns", "nr", "ul", "uj")
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names in a text, as the dictionary tags them."""
+
+    persons: frozenset[str]
+    places: frozenset[str]
+    others: frozenset[str]  # of firms, products, what is written in Latin letters
+
+
 @lru_cache(maxsize=2_048)  # passages come up again and again
-def names_in(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The names of persons and of places in a text, as the dictionary tags them."""
+def names_in(text: str) -> Names:
+    """Tell the names in a text."""
     tagged = [(str(word), str(tag)) for word, tag in tagger().tag(text) if len(word) > 1]
-    persons = frozenset(word for word, tag in tagged if tag.startswith("nr"))
-    places = frozenset(word for word, tag in tagged if tag in ("ns", "nt"))
-    return persons, places
+    return Names(
+        frozenset(word for word, tag in tagged if tag.startswith("nr")),
+        frozenset(word for word, tag in tagged if tag in ("ns", "nt")),
+        frozenset(word for word, tag in tagged if tag in ("nz", "nt", "eng")),
+    )
 
 
 @cache

@@ -288,16 +288,47 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
         unit = _asked_unit(question)
         return 1.0, float(bool(unit) and any(unit in number for number in numbers))
     if intent.wants in ("person", "place"):
-        which = 0 if intent.wants == "person" else 1
+        said, asked_about = names_in(text), names_in(question)
         # What the question names itself is no answer.
-        if names_in(text)[which] - names_in(question)[which]:
+        if intent.wants == "person" and said.persons - asked_about.persons:
+            return 1.0, 0.0
+        if intent.wants == "place" and said.places - asked_about.places:
             return 1.0, 0.0
         # An office may be meant by 谁 and a counter by 哪里.
         return (0.0, 0.0) if _NAME.search(text) else (-1.0, 0.0)
+    if intent.wants in ("name", "") and (called := _named(question, text)):
+        return called, 0.0
     if intent.wants in _HELD:
         pattern, otherwise = _HELD[intent.wants]
         return (1.0, 0.0) if pattern.search(text) else (otherwise, 0.0)
     return 0.0, 0.0
+
+
+_ASKS_FIRM = re.compile(r"哪[^,。?]{0,4}(?:公司|企业|厂商|厂家|供应商|开发商)")
+_ASKS_NAMES = re.compile(
+    r"叫什么|叫啥|什么名|名单|(?:名称|名字)(?:是|叫)|分别(?:是|叫|有)(?:哪几[家个]|谁|哪些(?:公司|企业|银行|城市|国家))"
+)
+_FIRM = re.compile(r"公司|集团|厂商")
+_QUOTED = re.compile(r"《([^》]{2,60})》|“([^”]{2,30})”")
+
+
+def _named(question: str, text: str) -> float:
+    """Whether names are asked for and the sentence has some that the question has not: 1 or -1.
+
+    0 where none are asked for.
+    """
+    firm = _ASKS_FIRM.search(question)
+    if not firm and not _ASKS_NAMES.search(question):
+        return 0.0
+    said, known = names_in(text), names_in(question)
+    if said.others - known.others:
+        return 1.0
+    if firm:
+        return 1.0 if _FIRM.search(text) else -1.0
+    quoted = ["".join(groups) for groups in _QUOTED.findall(text)]
+    new = any(name not in question for name in quoted)
+    new = new or bool(said.persons - known.persons or said.places - known.places)
+    return 1.0 if new or _NAME.search(text) else -1.0
 
 
 def _asked_unit(question: str) -> str:
