@@ -13,7 +13,7 @@ from rag.assistant import Assistant, verbatim
 from rag.english import chinese_keywords, is_english
 from rag.followup import complete
 from rag.match import common_substring
-from rag.questions import MAX_QUESTION, clean_question, read_intent
+from rag.questions import MAX_QUESTION, clean_question, compared_parts, read_intent
 from rag.select import answer_kind, marks
 from rag.types import Answer, Delta, Draft, Filters, Stage
 
@@ -115,6 +115,38 @@ def test_a_number_must_be_of_the_kind_that_is_asked_for() -> None:
     assert [text[a:b] for a, b in marks(intent, question, text)] == ["4300万美元"]
 
 
+def test_a_firm_must_be_named_where_a_firm_is_asked_for() -> None:
+    question = "东莞的“小莞”是哪家公司做的?"
+    intent = read_intent(question, PLACES)
+    assert answer_kind(intent, question, "引入数字人客服“小莞”,提供答疑。")[0] == -1
+    assert answer_kind(intent, question, "“小莞”由数字广东网络建设有限公司开发。")[0] == 1
+
+
+def test_names_that_the_question_has_itself_are_no_answer() -> None:
+    question = "在汕尾设点的企业叫什么名字?"
+    intent = read_intent(question, PLACES)
+    assert answer_kind(intent, question, "在汕尾有4家企业落户。")[0] == -1
+    assert answer_kind(intent, question, "在汕尾有“天马”等4家企业落户。")[0] == 1
+
+
+@pytest.mark.parametrize("question", ["审理哪几类案件?", "推行了哪几种做法", "哪几个案例提到前海"])
+def test_which_kinds_is_no_question_for_a_number(question) -> None:
+    assert read_intent(question, PLACES).wants != "number"
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        ("比较快审和和解两种做法的用时", ["快审", "和解"]),
+        ("快审和和解,用时有什么区别?", ["快审", "和解"]),
+        ("行政处罚和异常名录的修复,申请的地方有啥不一样?", ["行政处罚", "异常名录"]),
+    ],
+)
+def test_what_is_compared_is_told_apart(question, parts) -> None:
+    intent = read_intent(question, PLACES)
+    assert (intent.kind, list(compared_parts(question, intent))) == ("compare", parts)
+
+
 @given(st.text(max_size=12), st.text(max_size=30))
 def test_the_longest_common_substring_is_one(a, b) -> None:
     n = common_substring(a, b)
@@ -123,6 +155,13 @@ def test_the_longest_common_substring_is_one(a, b) -> None:
 
 
 # -- answering -----------------------------------------------------------------------------------
+
+
+def test_a_heading_that_repeats_the_question_gives_way_to_what_it_heads(assistant) -> None:
+    answer = assistant.ask("广东法院怎么依法保障企业家人身财产安全?")
+    said = "".join(sentence.text for sentence in answer.sentences)
+    assert "刑事手段干预经济纠纷" in said
+    assert "及时返还合法财产" in said
 
 
 def test_a_fact_is_answered_by_its_sentence_with_the_number_marked(assistant) -> None:
