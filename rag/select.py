@@ -22,7 +22,7 @@ from embeddings.encoder import Encoder
 from rag.followup import joined
 from rag.instructions import orders
 from rag.match import CONTEXT_SHARE, Matcher, term_and_word_sets, titled
-from rag.questions import Intent, names_in
+from rag.questions import Intent, Names, names_in
 from rag.reader import Place, Reader
 from rag.types import Hit
 
@@ -288,11 +288,8 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
         unit = _asked_unit(question)
         return 1.0, float(bool(unit) and any(unit in number for number in numbers))
     if intent.wants in ("person", "place"):
-        said, asked_about = names_in(text), names_in(question)
-        # What the question names itself is no answer.
-        if intent.wants == "person" and said.persons - asked_about.persons:
-            return 1.0, 0.0
-        if intent.wants == "place" and said.places - asked_about.places:
+        new = _new_names(question, text)
+        if new.persons if intent.wants == "person" else new.places:
             return 1.0, 0.0
         # An office may be meant by 谁 and a counter by 哪里.
         return (0.0, 0.0) if _NAME.search(text) else (-1.0, 0.0)
@@ -309,26 +306,29 @@ _ASKS_NAMES = re.compile(
     r"叫什么|叫啥|什么名|名单|(?:名称|名字)(?:是|叫)|分别(?:是|叫|有)(?:哪几[家个]|谁|哪些(?:公司|企业|银行|城市|国家))"
 )
 _FIRM = re.compile(r"公司|集团|厂商")
-_QUOTED = re.compile(r"《([^》]{2,60})》|“([^”]{2,30})”")
 
 
 def _named(question: str, text: str) -> float:
-    """Whether names are asked for and the sentence has some that the question has not: 1 or -1.
+    """Whether a sentence names something where names are asked for: 1 or -1; else 0.
 
-    0 where none are asked for.
+    A person, place or firm must be new to the question; any title or office will do.
     """
     firm = _ASKS_FIRM.search(question)
     if not firm and not _ASKS_NAMES.search(question):
         return 0.0
-    said, known = names_in(text), names_in(question)
-    if said.others - known.others:
-        return 1.0
+    new = _new_names(question, text)
     if firm:
-        return 1.0 if _FIRM.search(text) else -1.0
-    quoted = ["".join(groups) for groups in _QUOTED.findall(text)]
-    new = any(name not in question for name in quoted)
-    new = new or bool(said.persons - known.persons or said.places - known.places)
-    return 1.0 if new or _NAME.search(text) else -1.0
+        return 1.0 if new.others or _FIRM.search(text) else -1.0
+    named = new.others or new.persons or new.places or _NAME.search(text)
+    return 1.0 if named else -1.0
+
+
+def _new_names(question: str, text: str) -> Names:
+    """The names of a text that the question does not name itself: those are no answer."""
+    said, known = names_in(text), names_in(question)
+    return Names(
+        said.persons - known.persons, said.places - known.places, said.others - known.others
+    )
 
 
 def _asked_unit(question: str) -> str:
