@@ -130,6 +130,7 @@ class _Worker:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self._stdin, self._stdout = self.process.stdin, self.process.stdout
+        self._late = threading.Event()  # it was killed because a block took too long
 
     @property
     def alive(self) -> bool:
@@ -144,10 +145,9 @@ class _Worker:
     @contextlib.contextmanager
     def limited(self, name: str, seconds: float) -> Iterator[None]:
         """Kill the process when the block takes too long; say so, or that it broke down."""
-        late = threading.Event()
 
         def expire() -> None:
-            late.set()
+            self._late.set()
             self._kill()
 
         timer = threading.Timer(seconds, expire)
@@ -157,10 +157,10 @@ class _Worker:
             yield
         except (OSError, EOFError, ValueError) as error:
             self.close()
-            raise _brought_down(name, late.is_set(), seconds) from error
+            raise _brought_down(name, self._late.is_set(), seconds) from error
         finally:
             timer.cancel()
-            if late.is_set():  # it may have fired just after the answer
+            if self._late.is_set():  # it may have fired just after the answer
                 self.close()
 
     def close(self) -> None:

@@ -100,6 +100,14 @@ def test_an_archive_that_takes_too_long_is_named() -> None:
         list(Sandbox(seconds=0.001).expand("a.zip", zipped({"甲.txt": b"1"})))
 
 
+def test_time_that_runs_out_between_two_answers_is_named_with_the_next() -> None:
+    worker = sandbox._Worker("expand", sandbox.MAX_MEMORY)
+    with worker.limited("a.zip", 0.001):
+        worker.process.wait()  # killed, but nothing was being read
+    with pytest.raises(CorpusError, match=r"a\.zip.*0\.001"), worker.limited("a.zip", 0.001):
+        worker.receive()
+
+
 def test_a_long_text_is_read_by_the_worker(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "_IN_PROCESS", 2)
     assert box.read("a.txt", b"abc").text == "abc"
