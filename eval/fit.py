@@ -13,6 +13,7 @@ for all that is far off.
 import argparse
 import json
 import logging
+import random
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -21,6 +22,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from safetensors.numpy import save_file
+from torch import Tensor, nn
 
 from embeddings.fold import fold
 from embeddings.training.data import load_news_questions
@@ -36,12 +40,16 @@ from eval.groups import (
     sentence_groups,
 )
 from eval.questions import PRACTICE_FILE, Question, Span, gold_spans, load_questions
-from rag import across, rerank, sections, select
+from rag import across, followup, rerank, sections, select
 from rag import confidence as refusal
 from rag.assistant import Assistant
+from rag.conversation import outcome
+from rag.evidence import Evidence
 from rag.extractive import ExtractiveAnswerer
+from rag.followup import complete
 from rag.retriever import Retriever
 from rag.sections import whole_features
+from rag.turn import Turn
 from rag.types import Draft, Filters
 
 Array = npt.NDArray[np.float64]
@@ -57,6 +65,11 @@ NEWS_WEIGHT = 0.1  # of a question on news there
 STRANGER_WEIGHT = 8.0  # of a question about anything else
 UNANSWERABLE_WEIGHT = 2.0  # of one question that somebody wrote to be unanswerable
 MISSPELT = 8  # every so many questions one is misspelt
+ANSWERABLE_WEIGHT = 1.6  # of an answerable one: it must not be refused
+NEAR_MISS_WEIGHT = 1.0  # of one of the many that ask for what a passage nearly says
+N_NETWORKS, N_HIDDEN, EPOCHS = 5, 16, 60  # of what tells whether the documents answer
+N_TALKS = 300  # questions that are asked after others
+FOLLOW_WEIGHT = 4.0  # of one that goes on from the one before it
 JOINT = ("list", "multi", "compare", "count")  # types that one sentence does not answer
 OTHER_PLACES = ("佛山", "惠州", "杭州", "武汉", "厦门")  # none is the place of a built-in case
 
@@ -113,6 +126,51 @@ def fit_logistic(
     start = np.append(np.ones(rows.shape[1]), 0.0)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     return np.asarray(found[:-1]), float(found[-1])
+
+
+def fit_network(rows: Array, labels: Array, weights: Array) -> dict[str, Array]:
+    """Train what `rag.confidence` computes: several small networks side by side, averaged.
+
+    Parameters
+    ----------
+    rows, labels, weights
+        Features `(n, f)`, 1 for answerable `(n,)` and what each question counts `(n,)`.
+    """
+    mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-6
+    seen = torch.tensor((rows - mean) / scale, dtype=torch.float32)
+    seen = seen.clamp(-refusal.LIMIT, refusal.LIMIT)
+    wanted = torch.tensor(labels, dtype=torch.float32)
+    weights = weights * np.where(labels > 0, ANSWERABLE_WEIGHT, 1.0)
+    counts = torch.tensor(weights / weights.mean(), dtype=torch.float32)
+    networks = [_trained(seen, wanted, counts, seed) for seed in range(N_NETWORKS)]
+    joined = {
+        "hidden.weight": torch.cat([hidden.weight for hidden, _ in networks]),
+        "hidden.bias": torch.cat([hidden.bias for hidden, _ in networks]),
+        "out.weight": torch.cat([out.weight[0] for _, out in networks]) / N_NETWORKS,
+        "out.bias": torch.stack([out.bias for _, out in networks]).mean(dim=0),
+    }
+    found = {name: value.detach().numpy() for name, value in joined.items()}
+    return {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32), **found}
+
+
+def _trained(
+    seen: Tensor, wanted: Tensor, counts: Tensor, seed: int
+) -> tuple[nn.Linear, nn.Linear]:
+    torch.manual_seed(seed)
+    hidden, out = nn.Linear(seen.shape[1], N_HIDDEN), nn.Linear(N_HIDDEN, 1)
+    network = nn.Sequential(hidden, nn.Tanh(), nn.Dropout(0.1), out)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, EPOCHS)
+    for _ in range(EPOCHS):
+        for some in torch.split(torch.randperm(len(seen)), 256):
+            loss = nn.functional.binary_cross_entropy_with_logits(
+                network(seen[some])[:, 0], wanted[some], counts[some]
+            )
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        schedule.step()
+    return hidden, out
 
 
 # -- what is fitted on ---------------------------------------------------------------------------
@@ -220,6 +278,52 @@ def _worth(draft: Draft, question: Question, gold: Sequence[Span]) -> float:
     return (f1 + (sum(said) / len(said) if said else f1)) / 2
 
 
+def follow_rows(assistant: Assistant, questions: Sequence[Question]) -> Rows:
+    """What tells whether a question goes on from the one before it, and whether it does.
+
+    It goes on from its own history; it is also asked after a question on another case and after one
+    on the same. A reading is right if its best sentence is evidence, or if it is refused where
+    nothing answers.
+    """
+    documents = [assistant.library.document(i.id) for i in assistant.library.documents()]
+    places = assistant.library.store.places()
+    drawn = random.Random(0)
+    alone = [q for q in questions if not q.history and q.evidence]
+    rows, labels, weights = [], [], []
+    for question in [*(q for q in questions if q.history), *drawn.sample(alone, N_TALKS)]:
+        before = [(question.history[-1], FOLLOW_WEIGHT)] if question.history else []
+        cases = {e.case for e in question.evidence}
+        if not before:
+            same = [q for q in alone if q is not question and cases & {e.case for e in q.evidence}]
+            other = [q for q in alone if not cases & {e.case for e in q.evidence}]
+            before = [(drawn.choice(other).question, 1.0), (drawn.choice(same).question, 0.5)]
+        gold = [span for span in gold_spans(question, documents) if span]
+        for context, weight in before:
+            completed = complete(question.question, context, places)
+            if completed.follows or not completed.context:
+                continue
+            talking = assistant.conversation(Turn(assistant.library))
+            readings = outcome(talking.readings(completed))
+            gain = _is_right(assistant, readings.following, question, gold) - _is_right(
+                assistant, readings.alone, question, gold
+            )
+            if gain:
+                rows.append(readings.seen)
+                labels.append(float(gain > 0))
+                weights.append(weight)
+    return np.array(rows), np.array(labels), np.array(weights)
+
+
+def _is_right(
+    assistant: Assistant, evidence: Evidence, question: Question, gold: Sequence[Span]
+) -> bool:
+    if evidence.confidence < assistant.config.answers.refuse_below or not evidence.candidates:
+        return not question.answerable
+    best = evidence.candidates[0]
+    cited = Span(best.hit.chunk.document_id, best.start, best.end)
+    return any(cited.overlaps(g) for g in gold)
+
+
 def plain_rows(assistant: Assistant, asked: Sequence[tuple[str, bool]], weight: float) -> Rows:
     """Features, labels and weights for the refusal model; a question is answerable or not."""
     rows, labels = [], []
@@ -257,7 +361,8 @@ def refusal_rows(
 
     for question in questions:
         if not question.answerable:
-            add(question, 0, UNANSWERABLE_WEIGHT)
+            near = question.split == "near"
+            add(question, 0, NEAR_MISS_WEIGHT if near else UNANSWERABLE_WEIGHT)
             continue
         add(question, 1, 1.0)
         gold = {e.case for e in question.evidence}
@@ -287,7 +392,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--l2", type=float, default=0.005)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-    written = [*load_questions(split="dev"), *load_questions(PRACTICE_FILE, "fit")]
+    written = [*load_questions(split="dev")]
+    for split in ("fit", "near"):
+        written += load_questions(PRACTICE_FILE, split)
     questions = [q for q in written if q.type != "english"]
     questions += [
         replace(q, type="typo", question=misspelt(q.question, i))
@@ -396,8 +503,12 @@ def _fit_answers(folder: Path, questions: Sequence[Question], data: Path, out: P
             plain_rows(press, [(one.question, bool(one.evidence)) for one in news], NEWS_WEIGHT),
         ]
         rows, labels, weights = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        refuse, bias = fit_logistic(rows, labels, weights, 0.0005, signed=True)
-        _write(out, "refusal", refusal.FEATURES, refuse, bias)
+        save_file(fit_network(rows, labels, weights), out.with_name(refusal.FILE.name))
+        refusal.network.cache_clear()
+        talks = [q for q in load_questions(PRACTICE_FILE) if q.history and q.split != "fit"]
+        seen = follow_rows(assistant, [*questions, *talks])
+        follow, bias = fit_logistic(*seen, 0.003, signed=True)
+        _write(out, "follow", followup.FEATURES, follow, bias)
 
 
 def _hidden(one: Comprehension) -> bool:

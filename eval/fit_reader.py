@@ -48,9 +48,9 @@ from rag.reader import (
     FILE,
     GAP,
     MAX_QUESTION_WORDS,
-    MAX_WORDS,
     PADDING,
     SHARPNESS,
+    WINDOW,
     Place,
     around_words,
     read_words,
@@ -185,7 +185,7 @@ def _marks(text: str, answer: str) -> npt.NDArray[np.float32] | None:
     """Which words of the text the answer lies in; None if it is cut otherwise."""
     words = read_words(text).words
     at = "".join(words).replace(" ", "").find(answer)
-    marks = np.zeros(MAX_WORDS, np.float32)
+    marks = np.zeros(WINDOW, np.float32)
     place = 0
     for i, word in enumerate(words):
         length = len(word.replace(" ", ""))
@@ -201,14 +201,14 @@ class Batch:
     query: Tensor  # (n_questions, MAX_QUESTION_WORDS, dim)
     query_tags: Tensor
     query_mask: Tensor  # (…, 1)
-    vectors: Tensor  # (n_sentences, MAX_WORDS, dim)
+    vectors: Tensor  # (n_sentences, WINDOW, dim)
     tags: Tensor
     mask: Tensor  # (…, 1)
     near: Tensor  # (n_sentences, MAX_QUESTION_WORDS), to a word of the text around
     owner: Tensor  # (n_sentences,)
     features: Tensor
     relevant: Tensor
-    marks: Tensor  # (n_sentences, MAX_WORDS)
+    marks: Tensor  # (n_sentences, WINDOW)
 
 
 def make_batch(chosen: Sequence[Example], vectors: WordVectors, rng: random.Random) -> Batch:
@@ -226,11 +226,11 @@ def make_batch(chosen: Sequence[Example], vectors: WordVectors, rng: random.Rand
             rows.append(one.features[i])
             relevant.append(bool(one.relevant[i]))
             mark = one.marks[i]
-            marks.append(np.zeros(MAX_WORDS, np.float32) if mark is None else mark)
+            marks.append(np.zeros(WINDOW, np.float32) if mark is None else mark)
     asked = _laid_out([one.question for one in chosen], MAX_QUESTION_WORDS, vectors)
     return Batch(
         *asked,
-        *_laid_out([place.text for place in places], MAX_WORDS, vectors),
+        *_laid_out([place.text for place in places], WINDOW, vectors),
         _near(places, asked[0][owner], vectors),
         torch.tensor(owner),
         torch.tensor(np.array(rows), dtype=torch.float32),

@@ -27,6 +27,8 @@ TYPES: Final[dict[str, tuple[str, str]]] = {
     "count": ("计数", "count"),
     "paraphrase": ("换说法", "other words"),
     "followup": ("追问", "follow-up"),
+    "switch": ("换话题", "change of topic"),
+    "aside": ("同案另问", "another question on the case"),
     "unanswerable": ("材料没有", "not in the documents"),
     "typo": ("错别字", "typo"),
     "english": ("英文", "English"),

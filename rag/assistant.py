@@ -16,10 +16,11 @@ from corpus.errors import ModelError
 from embeddings.encoder import Encoder, load_encoder
 from rag.checks import check
 from rag.config import Config, default_home, load_config
+from rag.conversation import Conversation, Steps, Talks, outcome
 from rag.english import chinese_keywords, is_english
 from rag.evidence import Evidence, Sources, gather
 from rag.extractive import ExtractiveAnswerer
-from rag.followup import complete, joined
+from rag.followup import joined
 from rag.generate import open_generator
 from rag.library import Library, Progress
 from rag.questions import Intent, clean_question, read_intent
@@ -44,7 +45,6 @@ from rag.types import (
 N_HITS = 25  # passages that an answer may draw on
 N_HITS_ACROSS = 200  # ... to a question over all cases
 N_HITS_PART = 12  # ... to one part of a comparison
-STAYS = 0.1  # confidence by which another topic must be surer than the one talked about
 N_NEAREST = 3
 
 _LOG = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ class Assistant:
         self._answerer = answerer
         self._extractive = ExtractiveAnswerer(config.answers)
         self.retriever = Retriever(library, config.retrieval, load_weights())
+        self._talks: Talks = {}
 
     @classmethod
     def open(
@@ -138,55 +139,35 @@ class Assistant:
     ) -> Evidence:
         """What the documents hold about a question; its `question` is self-contained."""
         turn = Turn(self.library)
-        return _last(self._understood(clean_question(question), history, filters, turn))
+        return outcome(self._understood(clean_question(question), history, filters, turn))
 
     def _understood(
         self, question: str, history: Sequence[str], filters: Filters | None, turn: Turn
-    ) -> "_Steps":
+    ) -> Steps:
         """The evidence under the reading of the question that the documents bear out best."""
         spelling = Spelling(turn.snapshot.lexical, self.library.store)
         question, *earlier = map(spelling.corrected, [question, *(h for h in history if h.strip())])
         earlier = [
             before for before in earlier if before != question
         ]  # asked again, it stands alone
-        completed = complete(question, earlier, self.library.store.places())
         yield turn.stage("complete")
-        if completed.follows:
-            return (yield from self._following(question, completed.context, filters, turn))
-        alone = yield from self._evidence(completed.text, filters, turn, completed.excluded)
-        if not completed.context:
-            return replace(alone, form=completed.form)
-        following = yield from self._following(completed.text, completed.context, filters, turn)
-        return following if following.confidence > alone.confidence - STAYS else alone
+        return (yield from self.conversation(turn, filters).understood(question, earlier))
 
-    def _following(
-        self, question: str, context: str, filters: Filters | None, turn: Turn
-    ) -> "_Steps":
-        """What the documents hold about a question that goes on from the one before it.
-
-        It is looked for where that one was answered, unless nothing was found there.
-        """
-        before = yield from self._evidence(context, filters, turn)
-        if before.candidates and before.confidence >= self.config.answers.refuse_below:
-            chunk = before.candidates[0].hit.chunk
-            there = replace(
-                filters or Filters(),
-                documents=(chunk.document_id,),
-                cases=(chunk.case,) if chunk.case else (),
-            )
-            found = yield from self._evidence(question, there, turn, context=context)
-            if found.confidence >= self.config.answers.refuse_below:
-                return found
-        return (yield from self._evidence(question, filters, turn, context=context))
+    def conversation(self, turn: Turn, filters: Filters | None = None) -> Conversation:
+        """What understands questions one after another."""
+        look_up = partial(self._evidence, turn=turn)
+        places, refuse_below = self.library.store.places(), self.config.answers.refuse_below
+        return Conversation(look_up, places, refuse_below, filters, self._talks)
 
     def _evidence(
         self,
         question: str,
         filters: Filters | None,
+        *,
         turn: Turn,
         excluded: Sequence[str] = (),
         context: str = "",
-    ) -> "_Steps":
+    ) -> Steps:
         """What the documents hold about a question, self-contained or with its context."""
         whole = joined(context, question) if context else question
         intent = self._intent(question, whole)
@@ -324,19 +305,6 @@ def verbatim(draft: Draft, library: Library) -> Draft:
     # A table names sentences by their position, so it goes if any of them does.
     sentences = tuple(s for s in draft.sentences if set(s.citations) <= kept)
     return replace(draft, sentences=sentences, citations=citations, table=None)
-
-
-_Steps = Generator[Stage, None, Evidence]  # yields what has ended, returns what was found
-
-
-def _last(steps: _Steps) -> Evidence:
-    """What the steps return, without the stages."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as ended:
-            evidence: Evidence = ended.value
-            return evidence
 
 
 def _written(

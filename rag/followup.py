@@ -1,16 +1,23 @@
-"""A question and the questions before it in, a self-contained question out. No model is needed.
+"""A question and the question before it in, a self-contained question out. No model is needed.
 
-A question depends on the one before it when it opens like a continuation (那…呢, 还有, 具体…),
-points back (它, 该市, 上述) or has next to no content of its own. If it only names another place or
-year, that takes the place of the old one; otherwise the old question is put in front of it.
+A question with next to no content of its own depends on the one before it: if it only names
+another place or year, that takes the place of the old one; otherwise the old question is put in
+front of it. A question with some content may go on from the one before it or change the topic. A
+logistic model tells which, from how the question is put (它, 该市, 那…, few nouns, no names) and
+from how surely the documents answer it either way; `eval.fit` writes its weights.
 """
 
+import json
+import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Literal
 
-from rag.questions import mentioned_places, named_places, topic
+from embeddings.fold import fold
+from rag.questions import mentioned_places, named_places, read_intent, tagger, topic
 
 Form = Literal["", "detail", "table"]  # how an answer is wanted once more
 
@@ -49,39 +56,57 @@ _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
 )
 _YEAR = re.compile(r"(?:19|20)\d\d年?")
 _LONG_TOPIC = 18  # characters: a longer question stands for itself
-_SHORT_TOPIC = 9  # characters: a question that may or may not stand for itself
 _MIN_TOPIC = 5  # characters: a shorter question has no content of its own
+_MIN_ELSEWHERE = 2  # ... where it names a place that the one before it did not
+_QUOTED = re.compile(r'[“”《》"]')
+_NAMING = ("nr", "ns", "nt", "nz")  # tags of persons, places, organisations, other names
+
+# What tells whether a question that may stand alone goes on from the one before it.
+FEATURES = (
+    "continues",  # 1: it opens like a continuation or points back
+    "length",  # of its topic, in tens of characters
+    "nouns",  # how many it holds
+    "named",  # 1: it holds a name
+    "quoted",  # 1: it quotes something
+    "alone",  # log odds that the documents answer it by itself
+    "following",  # ... that they do where the one before it was answered
+    "answered",  # 1: they answer it by itself
+    "same_case",  # 1: by itself it is answered where the one before it was
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A self-contained question.
+    """What a question asks for, seen after the one before it.
 
-    `context` is the question before it, completed, where this one goes on from that; `follows`
-    tells that it cannot be understood without. `excluded` are places that the question turned
-    away from (那另一个市呢?), `form` is how it wants to have the answer once more (再详细点).
+    `context` is the question before it, where this one may go on from that; `follows` tells that
+    it cannot be understood without. `excluded` are places that the question turned away from
+    (那另一个市呢?), `form` is how it wants to have the answer once more (再详细点).
     """
 
-    text: str
+    question: str
     follows: bool = False
     excluded: tuple[str, ...] = ()
     context: str = ""
     form: Form = ""
 
+    @property
+    def text(self) -> str:
+        """The question, self-contained unless it goes on from its context."""
+        return joined(self.context, self.question) if self.follows else self.question
 
-def complete(question: str, history: Sequence[str], places: Collection[str] = ()) -> Completed:
-    """Complete `question` from the earlier questions, oldest first.
 
-    `places` are the places of the documents, by which a change of place is recognised.
-    """
-    completed = Completed(history[0]) if history else Completed(question)
-    for following in [*history[1:], question] if history else []:
-        # A question that may stand alone still needs what came before it to be a context.
-        before = completed.text
-        if completed.context and not completed.follows:
-            before = joined(completed.context, completed.text)
-        completed = _combine(before, following, places)
-    return completed
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What a conversation is about: a question that stands alone, and the last that went on."""
+
+    root: str
+    last: str = ""
+
+    @property
+    def text(self) -> str:
+        """Both as one question."""
+        return joined(self.root, self.last) if self.last else self.root
 
 
 def joined(previous: str, question: str) -> str:
@@ -89,28 +114,11 @@ def joined(previous: str, question: str) -> str:
     return f"{previous.rstrip('?？。!！ ')},{question}"
 
 
-def depends(question: str, places: Collection[str] = ()) -> bool:
-    """Tell whether a question cannot be understood without the one before it."""
-    if _OPENING.search(question) or _BACKWARD.search(question):
-        return True
-    own = topic(question).replace(" ", "")
-    if _TAIL.search(question) and len(own) <= 2 * _MIN_TOPIC:
-        return True
-    for place in named_places(question, places):
-        own = own.replace(place, "").replace(place[:-1], "")
-    return len(own) < _MIN_TOPIC and not re.search(r"[A-Za-z]{3,}", own)
+def complete(question: str, previous: str, places: Collection[str] = ()) -> Completed:
+    """Complete `question` from the self-contained question before it.
 
-
-def _combine(previous: str, question: str, places: Collection[str]) -> Completed:
-    rest = _STRIP.sub("", question).strip()
-    own = topic(rest).replace(" ", "")
-    if len(own) > _SHORT_TOPIC and _OPENING.search(question) and not _BACKWARD.search(rest):
-        # 那么集中会审拦截了多少份? goes on, but says all that is needed.
-        return Completed(rest, context=previous)
-    if not depends(question, places):
-        short = len(topic(question).replace(" ", "")) <= _LONG_TOPIC
-        elsewhere = set(mentioned_places(question, places)) - {*mentioned_places(previous, places)}
-        return Completed(question, context=previous if short and not elsewhere else "")
+    `places` are the places of the documents, by which a change of place is recognised.
+    """
     rest = _STRIP.sub("", _STRIP.sub("", question).strip()).strip()
     for form, pattern in _FORMS:
         if pattern.match(rest):
@@ -121,7 +129,78 @@ def _combine(previous: str, question: str, places: Collection[str]) -> Completed
         return Completed(_without(bare, turned_from), excluded=turned_from)
     if substituted := _substitute(previous, rest, places):
         return Completed(substituted)
-    return Completed(joined(previous, question), follows=True, context=previous)
+    if _has_no_topic(question, previous, places):
+        return Completed(question, follows=True, context=previous)
+    places_named = set(mentioned_places(question, places))
+    elsewhere = places_named - {*mentioned_places(previous, places)}  # a place not yet spoken of
+    if stands_alone(question, places) or (elsewhere and not continues(question)):
+        return Completed(question)
+    return Completed(question, context=previous)
+
+
+def continues(question: str) -> bool:
+    """Tell whether a question opens like a continuation, points back or ends in a short …呢."""
+    if _TAIL.search(question) and len(topic(question).replace(" ", "")) <= 2 * _MIN_TOPIC:
+        return True
+    return bool(_OPENING.search(question) or _BACKWARD.search(question))
+
+
+def _has_no_topic(question: str, previous: str, places: Collection[str]) -> bool:
+    """Tell whether a question cannot be understood without the one before it."""
+    own = topic(question).replace(" ", "")
+    named = named_places(question, places)
+    for place in named:
+        own = own.replace(place, "").replace(place[:-1], "")
+    elsewhere = set(named) - set(named_places(previous, places))
+    least = _MIN_ELSEWHERE if elsewhere else _MIN_TOPIC
+    return len(own) < least and not re.search(r"[A-Za-z]{3,}", own)
+
+
+def stands_alone(question: str, places: Collection[str] = ()) -> bool:
+    """Tell whether a question says enough, or asks about all cases, without pointing back."""
+    if continues(question):
+        return False
+    long = len(topic(question).replace(" ", "")) > _LONG_TOPIC
+    return long or read_intent(question, places).kind == "across"
+
+
+def features(
+    question: str, alone: float, following: float, *, answered: bool, same_case: bool
+) -> list[float]:
+    """What the model sees of a question, in the order of FEATURES.
+
+    `alone` and `following` are the confidences, 0 to 1, of the two readings.
+    """
+    tags = [tag for word, tag in tagger().tag(fold(question)) if word.strip()]
+    nouns = sum(tag[:1] == "n" or tag in ("vn", "j", "l", "eng") for tag in tags)
+    return [
+        float(continues(question)),
+        len(topic(question).replace(" ", "")) / 10,
+        nouns / 3,
+        float(any(tag in _NAMING for tag in tags)),
+        float(bool(_QUOTED.search(question))),
+        _log_odds(alone),
+        _log_odds(following),
+        float(answered),
+        float(same_case),
+    ]
+
+
+def goes_on(seen: Sequence[float]) -> bool:
+    """Tell whether a question goes on from the one before it, from its `features`."""
+    weights = _weights()
+    pairs = zip(FEATURES, seen, strict=True)
+    return weights["bias"] + sum(weights[name] * value for name, value in pairs) > 0
+
+
+def _log_odds(p: float) -> float:
+    return math.log((p + 0.01) / (1.01 - p))
+
+
+@cache
+def _weights() -> dict[str, float]:
+    fitted = json.loads((files("rag") / "weights.json").read_text("utf-8")).get("follow", {})
+    return {name: float(fitted.get(name, 0.0)) for name in (*FEATURES, "bias")}
 
 
 def _substitute(previous: str, rest: str, places: Collection[str]) -> str:

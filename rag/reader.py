@@ -23,7 +23,8 @@ from rag.match import term_and_word_sets
 from rag.questions import tagger
 
 FILE = Path(str(files("rag") / "reader.safetensors"))
-MAX_WORDS = 64  # of a sentence; what comes later is not read
+MAX_WORDS = 192  # of a sentence; what comes later is not read
+WINDOW = 64  # words of a sentence that are scored together
 MAX_QUESTION_WORDS = 24
 SHARPNESS = 12.0  # of the attention that aligns a word with the question
 _NOTHING = -20.0  # the logit of no words
@@ -131,7 +132,7 @@ class Reader:
             return np.zeros(len(places), np.float32)
         words, covers = self._logits(question, places)
         found = [
-            _log_sum_exp(own) + cover if len(own) else _NOTHING
+            _best_window(own) + cover if len(own) else _NOTHING
             for own, cover in zip(words, covers, strict=True)
         ]
         return np.array(found, np.float32)
@@ -252,6 +253,13 @@ def _softmax(x: FloatArray) -> FloatArray:
 def _log_sum_exp(x: FloatArray) -> float:
     top = float(x.max())
     return top + float(np.log(np.exp(x - top).sum()))
+
+
+def _best_window(x: FloatArray) -> float:
+    """The score of the best words that stand together: a sentence gains nothing by its length."""
+    last = max(len(x) - WINDOW, 0)
+    starts = [*range(0, last, WINDOW // 2), last]
+    return max(_log_sum_exp(x[a : a + WINDOW]) for a in starts)
 
 
 @cache

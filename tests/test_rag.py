@@ -72,18 +72,18 @@ def test_a_question_that_is_too_long_is_refused_with_its_length() -> None:
 
 
 @pytest.mark.parametrize(
-    ("history", "question", "completed"),
+    ("previous", "question", "completed"),
     [
-        (["广州2023年数字人民币缴税多少"], "那深圳呢？", "深圳2023年数字人民币缴税多少"),
-        (["深国仲2024年受理多少案件"], "2023年呢", "深国仲2023年受理多少案件"),
-        (["东莞的代办怎么做"], "它提前了多少天", "东莞的代办怎么做,它提前了多少天"),
-        (["东莞的代办怎么做"], "再详细点", "东莞的代办怎么做"),
-        (["东莞的代办怎么做"], "广东信用修复改革有哪些突破?", "广东信用修复改革有哪些突破?"),
+        ("广州2023年数字人民币缴税多少", "那深圳呢？", "深圳2023年数字人民币缴税多少"),
+        ("深国仲2024年受理多少案件", "2023年呢", "深国仲2023年受理多少案件"),
+        ("东莞的代办怎么做", "它提前了多少天", "东莞的代办怎么做,它提前了多少天"),
+        ("东莞的代办怎么做", "再详细点", "东莞的代办怎么做"),
+        ("东莞的代办怎么做", "广东信用修复改革有哪些突破?", "广东信用修复改革有哪些突破?"),
     ],
     ids=["place", "year", "pronoun", "format", "new topic"],
 )
-def test_a_follow_up_is_completed_from_the_history(history, question, completed) -> None:
-    assert complete(question, history, PLACES).text == completed
+def test_a_follow_up_is_completed_from_the_question_before(previous, question, completed) -> None:
+    assert complete(question, previous, PLACES).text == completed
 
 
 @pytest.mark.parametrize(
@@ -91,16 +91,16 @@ def test_a_follow_up_is_completed_from_the_history(history, question, completed)
     [("再详细点", "detail"), ("展开说说", "detail"), ("换成表格", "table"), ("简单点", "")],
 )
 def test_the_form_in_which_an_answer_is_wanted_is_read(question, form) -> None:
-    completed = complete(question, ["东莞的代办怎么做"], PLACES)
+    completed = complete(question, "东莞的代办怎么做", PLACES)
     assert (completed.text, completed.form) == ("东莞的代办怎么做", form)
 
 
 def test_a_question_about_a_place_not_spoken_of_before_stands_for_itself() -> None:
-    assert complete("汕头市最低工资标准", ["东莞的代办怎么做"], PLACES).context == ""
+    assert complete("汕头市最低工资标准", "东莞的代办怎么做", PLACES).context == ""
 
 
 def test_another_city_excludes_the_one_asked_about() -> None:
-    found = complete("那另一个市呢?", ["深圳破产快审有哪些做法"], PLACES)
+    found = complete("那另一个市呢?", "深圳破产快审有哪些做法", PLACES)
     assert found.excluded == ("深圳市",)
     assert "深圳" not in found.text
 

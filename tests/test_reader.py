@@ -14,7 +14,7 @@ from eval import fit_reader
 from eval.fit_reader import Batch, Example, ReaderNetwork, example, make_batch
 from eval.groups import Group
 from rag import reader
-from rag.reader import MAX_WORDS, Place, Reader, read_words
+from rag.reader import MAX_WORDS, WINDOW, Place, Reader, read_words
 from rag.select import FEATURES, Candidate
 from rag.types import Hit
 
@@ -23,7 +23,7 @@ AROUND = "广州市 五、便利境外人员支付 深圳ATM机 支持外卡取�
 TEXTS = (
     "4357台ATM机支持外卡取现,1623个银行网点可兑换外币。",
     "广东省建设招商引资对接平台",
-    "近年来,东莞市持续推进改革。" * 20,
+    "近年来,东莞市持续推进改革。" * 7,
 )
 
 
@@ -75,6 +75,23 @@ def test_nothing_to_read_is_no_error(network: ReaderNetwork, vectors: WordVector
     assert found[2] > found[0] == found[1]
     assert Reader(vectors).read(QUESTION, []).shape == (0,)
     assert Reader(vectors).read("", _places()).tolist() == [0, 0, 0]
+
+
+def test_what_stands_late_in_a_long_sentence_is_read(vectors: WordVectors) -> None:
+    filler = "近年来,东莞市持续推进改革," * 12
+    assert len(read_words(filler).words) > WINDOW
+    without, late, alone = Reader(vectors).read(
+        QUESTION, _places([filler, filler + TEXTS[0], TEXTS[0]])
+    )
+    assert without < late
+    assert alone - late < (alone - without) / 2
+
+
+def test_a_sentence_gains_nothing_by_its_length(vectors: WordVectors) -> None:
+    once, often = "近年来,东莞市持续推进改革,", "近年来,东莞市持续推进改革," * 16
+    window = "近年来,东莞市持续推进改革," * 7
+    short, full, long = Reader(vectors).read(QUESTION, _places([once, window, often]))
+    assert abs(long - full) < abs(full - short)
 
 
 def test_words_are_cut_to_the_limit_and_tagged() -> None:
