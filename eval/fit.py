@@ -40,7 +40,7 @@ from eval.groups import (
     sentence_groups,
 )
 from eval.questions import PRACTICE_FILE, Question, Span, gold_spans, load_questions
-from rag import across, followup, rerank, sections, select
+from rag import across, followup, linear, rerank, sections, select
 from rag import confidence as refusal
 from rag.assistant import Assistant
 from rag.conversation import outcome
@@ -392,9 +392,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--l2", type=float, default=0.005)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-    written = [*load_questions(split="dev")]
-    for split in ("fit", "near"):
-        written += load_questions(PRACTICE_FILE, split)
+    practice = load_questions(PRACTICE_FILE)
+    written = [*load_questions(split="dev"), *(q for q in practice if q.split in ("fit", "near"))]
     questions = [q for q in written if q.type != "english"]
     questions += [
         replace(q, type="typo", question=misspelt(q.question, i))
@@ -485,16 +484,16 @@ def _fit_answers(folder: Path, questions: Sequence[Question], data: Path, out: P
             )
         ]
         _write(out, "sentence", select.FEATURES, fit_listwise(sets, select.PRIOR, 0.01))
-        select.fitted_weights.cache_clear()
+        linear.fitted.cache_clear()
         answerable = [q for q in questions if q.answerable]
         chosen = fit_listwise([section_groups(assistant, answerable)[0]], sections.PRIOR, 0.01)
         _write(out, "section", sections.FEATURES, chosen)
-        sections.fitted_weights.cache_clear()
+        linear.fitted.cache_clear()
         # Only what must be said tells whether the titles of the items suffice.
         told = [q for q in answerable if q.must]
         whole, bias = fit_logistic(*section_groups(assistant, told)[1], 0.005, signed=True)
         _write(out, "whole", sections.WHOLE_FEATURES, whole, bias)
-        sections.fitted_weights.cache_clear()
+        linear.fitted.cache_clear()
         speaks, bias = fit_logistic(*across_rows(assistant, answerable), 0.002, signed=True)
         _write(out, "across", across.FEATURES, speaks, bias)
         parts = [

@@ -5,13 +5,12 @@ fits: a topic in other words than the question's is found by nearness, one that 
 for word by that.
 """
 
-import json
-import math
 import re
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 
+import numpy as np
+
+from rag.linear import fitted
 from rag.questions import Intent
 from rag.select import Candidate
 
@@ -39,14 +38,13 @@ def speaking(candidates: Sequence[Candidate], literal: str, question: str) -> li
 
     `literal` is what `literal_topic` found; who asks where it is mentioned means the word itself.
     """
-    weights, bias = _weights()
+    speaks = fitted("across", FEATURES)
     word = literal if _MENTIONS.search(question) else ""
     chosen = []
     for candidate, row in best_of_cases(candidates, literal):
         if word not in candidate.text:
             continue
-        total = bias + sum(w * x for w, x in zip(weights, row, strict=True))
-        if 1 / (1 + math.exp(-total)) >= LEAST:
+        if speaks.scores(np.array(row)) >= LEAST:
             chosen.append(candidate)
     return sorted(chosen, key=lambda c: (c.hit.chunk.document_id, c.start))
 
@@ -78,9 +76,3 @@ def literal_topic(question: str, intent: Intent, found: Sequence[Candidate]) -> 
     words = _JOINING.sub(" ", intent.topic).split()
     present = [word for word in words if any(word in c.text for c in found)]
     return max(present, key=len) if words and len(present) == len(words) else ""
-
-
-@cache
-def _weights() -> tuple[list[float], float]:
-    fitted = json.loads((files("rag") / "weights.json").read_text("utf-8"))["across"]
-    return [fitted[name] for name in FEATURES], fitted["bias"]

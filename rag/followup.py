@@ -7,16 +7,16 @@ logistic model tells which, from how the question is put (它, 该市, 那…, f
 from how surely the documents answer it either way; `eval.fit` writes its weights.
 """
 
-import json
 import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Literal
 
+import numpy as np
+
 from embeddings.fold import fold
+from rag.linear import fitted
 from rag.questions import mentioned_places, named_places, read_intent, tagger, topic
 
 Form = Literal["", "detail", "table"]  # how an answer is wanted once more
@@ -131,8 +131,8 @@ def complete(question: str, previous: str, places: Collection[str] = ()) -> Comp
         return Completed(substituted)
     if _has_no_topic(question, previous, places):
         return Completed(question, follows=True, context=previous)
-    places_named = set(mentioned_places(question, places))
-    elsewhere = places_named - {*mentioned_places(previous, places)}  # a place not yet spoken of
+    # Places that the documents may know nothing of, and that were not spoken of.
+    elsewhere = {*mentioned_places(question)} - {*mentioned_places(previous, places)}
     if stands_alone(question, places) or (elsewhere and not continues(question)):
         return Completed(question)
     return Completed(question, context=previous)
@@ -140,14 +140,19 @@ def complete(question: str, previous: str, places: Collection[str] = ()) -> Comp
 
 def continues(question: str) -> bool:
     """Tell whether a question opens like a continuation, points back or ends in a short …呢."""
-    if _TAIL.search(question) and len(topic(question).replace(" ", "")) <= 2 * _MIN_TOPIC:
+    if _TAIL.search(question) and len(_own(question)) <= 2 * _MIN_TOPIC:
         return True
     return bool(_OPENING.search(question) or _BACKWARD.search(question))
 
 
+def _own(question: str) -> str:
+    """What a question is about, in its own words."""
+    return topic(question).replace(" ", "")
+
+
 def _has_no_topic(question: str, previous: str, places: Collection[str]) -> bool:
     """Tell whether a question cannot be understood without the one before it."""
-    own = topic(question).replace(" ", "")
+    own = _own(question)
     named = named_places(question, places)
     for place in named:
         own = own.replace(place, "").replace(place[:-1], "")
@@ -160,8 +165,7 @@ def stands_alone(question: str, places: Collection[str] = ()) -> bool:
     """Tell whether a question says enough, or asks about all cases, without pointing back."""
     if continues(question):
         return False
-    long = len(topic(question).replace(" ", "")) > _LONG_TOPIC
-    return long or read_intent(question, places).kind == "across"
+    return len(_own(question)) > _LONG_TOPIC or read_intent(question, places).kind == "across"
 
 
 def features(
@@ -175,7 +179,7 @@ def features(
     nouns = sum(tag[:1] == "n" or tag in ("vn", "j", "l", "eng") for tag in tags)
     return [
         float(continues(question)),
-        len(topic(question).replace(" ", "")) / 10,
+        len(_own(question)) / 10,
         nouns / 3,
         float(any(tag in _NAMING for tag in tags)),
         float(bool(_QUOTED.search(question))),
@@ -188,19 +192,11 @@ def features(
 
 def goes_on(seen: Sequence[float]) -> bool:
     """Tell whether a question goes on from the one before it, from its `features`."""
-    weights = _weights()
-    pairs = zip(FEATURES, seen, strict=True)
-    return weights["bias"] + sum(weights[name] * value for name, value in pairs) > 0
+    return bool(fitted("follow", FEATURES).totals(np.array(seen)) > 0)
 
 
 def _log_odds(p: float) -> float:
     return math.log((p + 0.01) / (1.01 - p))
-
-
-@cache
-def _weights() -> dict[str, float]:
-    fitted = json.loads((files("rag") / "weights.json").read_text("utf-8")).get("follow", {})
-    return {name: float(fitted.get(name, 0.0)) for name in (*FEATURES, "bias")}
 
 
 def _substitute(previous: str, rest: str, places: Collection[str]) -> str:

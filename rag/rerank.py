@@ -6,15 +6,14 @@ they do not. The sentences of the best are then read, and a second model of the 
 them again. Both are fitted by `python -m eval.fit` on dev questions with a listwise loss.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 import numpy as np
 
 from corpus.sentences import sentence_spans
 from corpus.types import Chunk
+from rag.linear import Linear, fitted
 from rag.match import Array, Matcher, term_and_word_sets, titled
 from rag.reader import Place, Reader
 
@@ -42,18 +41,6 @@ READ_FEATURES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Linear:
-    """One weight a feature, and the offset of the logistic score."""
-
-    weights: Array
-    bias: float
-
-    def scores(self, rows: Array) -> Array:
-        """Probability-like scores, 0 to 1."""
-        return np.asarray(1 / (1 + np.exp(-(rows @ self.weights + self.bias))))
-
-
-@dataclass(frozen=True, slots=True)
 class RerankWeights:
     """The models of both steps."""
 
@@ -63,12 +50,7 @@ class RerankWeights:
 
 def load_weights() -> RerankWeights:
     """The weights that `eval.fit` wrote."""
-    fitted = json.loads((files("rag") / "weights.json").read_text("utf-8"))
-
-    def model(part: str, names: Sequence[str]) -> Linear:
-        return Linear(np.array([fitted[part][name] for name in names]), fitted[part]["bias"])
-
-    return RerankWeights(model("rerank", FEATURES), model("reread", READ_FEATURES))
+    return RerankWeights(fitted("rerank", FEATURES), fitted("reread", READ_FEATURES))
 
 
 def features(

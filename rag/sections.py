@@ -6,20 +6,18 @@ and by a count that the question names (哪五项). Whether the items answer bet
 sentence does is judged by a second model. Both are fitted by `python -m eval.fit`.
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 
 from corpus.outline import chinese_number
 from corpus.sentences import sentence_spans, strip_span
 from corpus.types import Chunk, Document, Node
-from rag.match import Array, term_and_word_sets
+from rag.linear import fitted
+from rag.match import term_and_word_sets
 from rag.questions import Intent
 from rag.select import Asked, Candidate
 from rag.types import Hit
@@ -82,6 +80,7 @@ def rank_sections(
 ) -> list[Section]:
     """The sections above the hits that have entries, best first."""
     query = asked.vector()
+    choice = fitted("section", FEATURES)
     scores = {hit.chunk.id: hit.score for hit in hits}
     count = _COUNT.search(asked.question)
     wanted = chinese_number(count[1]) if count else 0
@@ -116,7 +115,7 @@ def rank_sections(
                 float(asked.matcher.soft_coverage(asked.matcher.nearness([words]))[0]),
                 math.log(len(entries)),
             )
-            score = float(np.dot(features, fitted_weights()[0]))
+            score = float(choice.totals(np.array(features)))
             found.append(Section(node.title, entries, features, score))
     return sorted(found, key=lambda section: -section.score)
 
@@ -143,26 +142,13 @@ def whole_features(section: Section, best: Candidate, intent: Intent) -> list[fl
 
 def prefers_whole(section: Section, best: Candidate, intent: Intent) -> bool:
     """Whether the items of a section answer better than the best sentence does."""
-    _, weights, bias = fitted_weights()
-    return float(np.dot(whole_features(section, best, intent), weights)) + bias > 0
+    seen = np.array(whole_features(section, best, intent))
+    return bool(fitted("whole", WHOLE_FEATURES).totals(seen) > 0)
 
 
 def enumerates(text: str) -> bool:
     """Whether a sentence lists names: three parts between 、 or two titles."""
     return text.count("、") >= 2 or text.count("《") >= 2
-
-
-@cache
-def fitted_weights() -> tuple[Array, Array, float]:
-    """Of the choice among sections, and of the choice between a section and a sentence."""
-    fitted = json.loads((files("rag") / "weights.json").read_text("utf-8"))
-    choice = fitted.get("section", {})
-    whole = fitted.get("whole", {})
-    return (
-        np.array([choice.get(name, w) for name, w in zip(FEATURES, PRIOR, strict=True)]),
-        np.array([whole.get(name, 0.0) for name in WHOLE_FEATURES]),
-        float(whole.get("bias", -1.0)),
-    )
 
 
 def list_cases(

@@ -6,13 +6,10 @@ the kind of answer asked for (a number with the unit, a date, a name), and by ho
 was found. The weights were fitted to the dev split of the question set (`python -m eval.fit`).
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +18,7 @@ from corpus.sentences import sentence_spans
 from embeddings.encoder import Encoder
 from rag.followup import joined
 from rag.instructions import orders
+from rag.linear import fitted
 from rag.match import CONTEXT_SHARE, Matcher, term_and_word_sets, titled
 from rag.questions import Intent, Names, names_in
 from rag.reader import Place, Reader
@@ -55,13 +53,6 @@ FEATURES = (
 PRIOR = np.array(
     [1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.45, 0.02, 0.6, 0.4, 0.3, -0.1, 0.5, 0.3, 0.5]
 )
-
-
-@cache
-def fitted_weights() -> npt.NDArray[np.float64]:
-    """One weight a feature, in the order of FEATURES."""
-    fitted = json.loads((files("rag") / "weights.json").read_text("utf-8")).get("sentence", {})
-    return np.array([fitted.get(name, w) for name, w in zip(FEATURES, PRIOR, strict=True)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +116,7 @@ def candidates(asked: Asked, hits: Sequence[Hit]) -> list[Candidate]:
     if not found:
         return []
     rows = _features(asked, found)
-    scores = rows @ fitted_weights()
+    scores = fitted("sentence", FEATURES).totals(rows)
     scored = [
         Candidate(*place, float(score) + _defines(asked.intent, place), row)
         for place, score, row in zip(found, scores, rows, strict=True)
