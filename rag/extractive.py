@@ -6,6 +6,7 @@ cases by the best sentences of each, grouped; a question over all cases by one s
 case that speaks of it. Every sentence is verbatim and cites exactly itself.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from corpus.outline import chinese_numeral
 from corpus.types import Chunk
+from embeddings.fold import fold
 from rag.across import speaking
 from rag.config import AnswerConfig
 from rag.evidence import Evidence
@@ -98,6 +100,15 @@ def case_name(chunk: Chunk) -> str:
     return f"《{chunk.document}》"
 
 
+_FIGURE = re.compile(r"\d[\d.,]*")
+
+
+def _contradicts(text: str, other: str) -> bool:
+    """Whether two sentences say the same with other figures."""
+    same_words = _FIGURE.sub("#", fold(text)) == _FIGURE.sub("#", fold(other))
+    return same_words and fold(text) != fold(other)
+
+
 def worth_saying(found: Sequence[Candidate]) -> int:
     """How many of the best sentences to say.
 
@@ -166,7 +177,11 @@ class ExtractiveAnswerer:
         writer = _Writer(evidence)
         best = evidence.candidates[0]
         room = self.config.max_chars
-        for candidate in evidence.candidates[: worth_saying(evidence.candidates)]:
+        n = worth_saying(evidence.candidates)
+        rivals = [
+            c for c in evidence.candidates[n:MAX_SENTENCES] if _contradicts(c.text, best.text)
+        ]
+        for candidate in (*evidence.candidates[:n], *rivals):
             if candidate is best or len(candidate.text) <= room:
                 writer.add_candidate(candidate, short=evidence.short if candidate is best else None)
                 room -= len(candidate.text)

@@ -228,6 +228,15 @@ def test_a_figure_of_another_city_is_not_taken_over(assistant) -> None:
     assert answer.refused or {c.case for c in answer.citations} != {2}
 
 
+def test_documents_that_contradict_each_other_are_both_cited(tmp_path) -> None:
+    figures = (37, 52, 60)
+    notices = [(f"通知{n}.txt", f"各区要建立联络工作台，配备专职联络员{n}名。") for n in figures]
+    with Assistant.open(tmp_path) as opened:
+        opened.library.add([(name, text.encode()) for name, text in notices])
+        answer = opened.ask("工作台配备多少名联络员？")
+    assert {c.quote for c in answer.citations} == {text for _, text in notices}
+
+
 def test_a_list_is_complete_and_in_order(assistant) -> None:
     answer = assistant.ask("广东信用修复四个“一”模式分别是什么?")
     assert [s.text[:2] for s in answer.sentences] == ["一是", "二是", "三是", "四是"]
