@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from eval.fit import fit_listwise, fit_network
+from eval.fit import fit_listwise, fit_logistic, fit_network
 from rag import confidence as refusal
 
 
@@ -16,11 +16,19 @@ def _sums(n: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, (np.abs(rows[:, 0]) > 0.7).astype(float)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    rows, labels = _sums(4_000)
+    file = tmp_path_factory.mktemp("fit") / "refusal.safetensors"
+    save_file(fit_network(rows, labels, np.ones(len(rows))), file)
+    return file, rows, labels
+
+
 @pytest.fixture
-def network(tmp_path, monkeypatch):
-    rows, labels = _sums(1_500)
-    save_file(fit_network(rows, labels, np.ones(len(rows))), tmp_path / "refusal.safetensors")
-    monkeypatch.setattr(refusal, "FILE", tmp_path / "refusal.safetensors")
+def network(trained, monkeypatch):
+    """The rows and labels of a network that is taken for the one of the package."""
+    file, rows, labels = trained
+    monkeypatch.setattr(refusal, "FILE", file)
     refusal.network.cache_clear()
     yield rows, labels
     refusal.network.cache_clear()
@@ -29,6 +37,18 @@ def network(tmp_path, monkeypatch):
 class _Found:
     def __init__(self, fits: bool) -> None:
         self.fits = fits
+
+
+def test_the_network_learns_what_no_sum_of_features_tells(network, monkeypatch) -> None:
+    rows, labels = network
+    weights, bias = fit_logistic(rows, labels, np.ones(len(rows)), 0.001, signed=True)
+    by_sum = ((rows @ weights + bias > 0) == labels).mean()
+    sure = []
+    for row in rows[:400]:
+        monkeypatch.setattr(refusal, "features", lambda _found, row=row: row.tolist())
+        sure.append(refusal.confidence([_Found(True)]))
+    assert by_sum < 0.6
+    assert ((np.array(sure) > 0.5) == labels[:400]).mean() > 0.85
 
 
 def test_confidence_falls_where_the_kind_of_answer_is_missing(network, monkeypatch) -> None:
