@@ -40,7 +40,7 @@ from eval.groups import (
     sentence_groups,
 )
 from eval.questions import PRACTICE_FILE, Question, Span, gold_spans, load_questions
-from rag import across, followup, linear, rerank, sections, select
+from rag import across, conversation, linear, rerank, sections, select
 from rag import confidence as refusal
 from rag.assistant import Assistant
 from rag.conversation import outcome
@@ -69,7 +69,6 @@ ANSWERABLE_WEIGHT = 1.6  # of an answerable one: it must not be refused
 NEAR_MISS_WEIGHT = 1.0  # of one of the many that ask for what a passage nearly says
 N_NETWORKS, N_HIDDEN, EPOCHS = 5, 16, 60  # of what tells whether the documents answer
 N_TALKS = 300  # questions that are asked after others
-FOLLOW_WEIGHT = 4.0  # of one that goes on from the one before it
 JOINT = ("list", "multi", "compare", "count")  # types that one sentence does not answer
 OTHER_PLACES = ("佛山", "惠州", "杭州", "武汉", "厦门")  # none is the place of a built-in case
 
@@ -291,7 +290,7 @@ def follow_rows(assistant: Assistant, questions: Sequence[Question]) -> Rows:
     alone = [q for q in questions if not q.history and q.evidence]
     rows, labels, weights = [], [], []
     for question in [*(q for q in questions if q.history), *drawn.sample(alone, N_TALKS)]:
-        before = [(question.history[-1], FOLLOW_WEIGHT)] if question.history else []
+        before = [(question.history[-1], 1.0)] if question.history else []
         cases = {e.case for e in question.evidence}
         if not before:
             same = [q for q in alone if q is not question and cases & {e.case for e in q.evidence}]
@@ -507,7 +506,7 @@ def _fit_answers(folder: Path, questions: Sequence[Question], data: Path, out: P
         talks = [q for q in load_questions(PRACTICE_FILE) if q.history and q.split != "fit"]
         seen = follow_rows(assistant, [*questions, *talks])
         follow, bias = fit_logistic(*seen, 0.003, signed=True)
-        _write(out, "follow", followup.FEATURES, follow, bias)
+        _write(out, "follow", conversation.FEATURES, follow, bias)
 
 
 def _hidden(one: Comprehension) -> bool:

@@ -2,22 +2,16 @@
 
 A question with next to no content of its own depends on the one before it: if it only names
 another place or year, that takes the place of the old one; otherwise the old question is put in
-front of it. A question with some content may go on from the one before it or change the topic. A
-logistic model tells which, from how the question is put (它, 该市, 那…, few nouns, no names) and
-from how surely the documents answer it either way; `eval.fit` writes its weights.
+front of it. A question with some content may go on from the one before it or change the topic:
+`rag.conversation` tells which.
 """
 
-import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from embeddings.fold import fold
-from rag.linear import fitted
-from rag.questions import mentioned_places, named_places, read_intent, tagger, topic
+from rag.questions import mentioned_places, named_places, read_intent, topic
 
 Form = Literal["", "detail", "table"]  # how an answer is wanted once more
 
@@ -58,21 +52,6 @@ _YEAR = re.compile(r"(?:19|20)\d\d年?")
 _LONG_TOPIC = 18  # characters: a longer question stands for itself
 _MIN_TOPIC = 5  # characters: a shorter question has no content of its own
 _MIN_ELSEWHERE = 2  # ... where it names a place that the one before it did not
-_QUOTED = re.compile(r'[“”《》"]')
-_NAMING = ("nr", "ns", "nt", "nz")  # tags of persons, places, organisations, other names
-
-# What tells whether a question that may stand alone goes on from the one before it.
-FEATURES = (
-    "continues",  # 1: it opens like a continuation or points back
-    "length",  # of its topic, in tens of characters
-    "nouns",  # how many it holds
-    "named",  # 1: it holds a name
-    "quoted",  # 1: it quotes something
-    "alone",  # log odds that the documents answer it by itself
-    "following",  # ... that they do where the one before it was answered
-    "answered",  # 1: they answer it by itself
-    "same_case",  # 1: by itself it is answered where the one before it was
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,24 +114,31 @@ def complete(question: str, previous: str, places: Collection[str] = ()) -> Comp
     elsewhere = {*mentioned_places(question)} - {*mentioned_places(previous, places)}
     if stands_alone(question, places) or (elsewhere and not continues(question)):
         return Completed(question)
+    # What was asked about all cases is no one thing to go on about, unless it is pointed at.
+    if read_intent(previous, places).kind == "across" and not _points_into(question):
+        return Completed(question)
     return Completed(question, context=previous)
 
 
 def continues(question: str) -> bool:
     """Tell whether a question opens like a continuation, points back or ends in a short …呢."""
-    if _TAIL.search(question) and len(_own(question)) <= 2 * _MIN_TOPIC:
+    if _TAIL.search(question) and len(own_topic(question)) <= 2 * _MIN_TOPIC:
         return True
     return bool(_OPENING.search(question) or _BACKWARD.search(question))
 
 
-def _own(question: str) -> str:
-    """What a question is about, in its own words."""
+def _points_into(question: str) -> bool:
+    return "其中" in question or bool(_BACKWARD.search(question))
+
+
+def own_topic(question: str) -> str:
+    """What a question is about, in its own words and without blanks."""
     return topic(question).replace(" ", "")
 
 
 def _has_no_topic(question: str, previous: str, places: Collection[str]) -> bool:
     """Tell whether a question cannot be understood without the one before it."""
-    own = _own(question)
+    own = own_topic(question)
     named = named_places(question, places)
     for place in named:
         own = own.replace(place, "").replace(place[:-1], "")
@@ -165,38 +151,7 @@ def stands_alone(question: str, places: Collection[str] = ()) -> bool:
     """Tell whether a question says enough, or asks about all cases, without pointing back."""
     if continues(question):
         return False
-    return len(_own(question)) > _LONG_TOPIC or read_intent(question, places).kind == "across"
-
-
-def features(
-    question: str, alone: float, following: float, *, answered: bool, same_case: bool
-) -> list[float]:
-    """What the model sees of a question, in the order of FEATURES.
-
-    `alone` and `following` are the confidences, 0 to 1, of the two readings.
-    """
-    tags = [tag for word, tag in tagger().tag(fold(question)) if word.strip()]
-    nouns = sum(tag[:1] == "n" or tag in ("vn", "j", "l", "eng") for tag in tags)
-    return [
-        float(continues(question)),
-        len(_own(question)) / 10,
-        nouns / 3,
-        float(any(tag in _NAMING for tag in tags)),
-        float(bool(_QUOTED.search(question))),
-        _log_odds(alone),
-        _log_odds(following),
-        float(answered),
-        float(same_case),
-    ]
-
-
-def goes_on(seen: Sequence[float]) -> bool:
-    """Tell whether a question goes on from the one before it, from its `features`."""
-    return bool(fitted("follow", FEATURES).totals(np.array(seen)) > 0)
-
-
-def _log_odds(p: float) -> float:
-    return math.log((p + 0.01) / (1.01 - p))
+    return len(own_topic(question)) > _LONG_TOPIC or read_intent(question, places).kind == "across"
 
 
 def _substitute(previous: str, rest: str, places: Collection[str]) -> str:
