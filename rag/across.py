@@ -6,12 +6,14 @@ for word by that.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from rag.linear import fitted
-from rag.questions import Intent
+from rag.questions import Intent, tagger
 from rag.select import Candidate
 
 FEATURES = (
@@ -42,11 +44,35 @@ def speaking(candidates: Sequence[Candidate], literal: str, question: str) -> li
     word = literal if _MENTIONS.search(question) else ""
     chosen = []
     for candidate, row in best_of_cases(candidates, literal):
-        if word not in candidate.text:
+        if not stands_in(word, candidate.text):
             continue
         if speaks.scores(np.array(row)) >= LEAST:
             chosen.append(candidate)
     return sorted(chosen, key=lambda c: (c.hit.chunk.document_id, c.start))
+
+
+def stands_in(literal: str, text: str) -> bool:
+    """Whether a text holds the literal topic, but not across two words: 数字人 in 数字人民币."""
+    return any(not _cuts_a_word(at, literal, text) for at in _found_at(literal, text))
+
+
+def _found_at(literal: str, text: str) -> Iterator[int]:
+    at = text.find(literal)
+    while at >= 0:
+        yield at
+        at = text.find(literal, at + 1)
+
+
+def _cuts_a_word(at: int, literal: str, text: str) -> bool:
+    """Whether the first or the last word of the literal is only a part of the one in the text."""
+    end = at + len(literal)
+    return any(a < at < b < end or at < a < end < b for a, b in _words(text))
+
+
+@lru_cache(maxsize=4_096)
+def _words(text: str) -> tuple[tuple[int, int], ...]:
+    ends = list(accumulate(len(word) for word, _ in tagger().tag(text)))
+    return tuple(pairwise([0, *ends]))
 
 
 def best_of_cases(
@@ -57,14 +83,14 @@ def best_of_cases(
     for candidate in candidates:
         key = (candidate.hit.chunk.document_id, candidate.hit.chunk.case)
         known = found.setdefault(key, candidate)
-        if literal and literal in candidate.text and literal not in known.text:
+        if stands_in(literal, candidate.text) and not stands_in(literal, known.text):
             found[key] = candidate
     top = max((c.score for c in candidates), default=0.0)
     return [(c, _features(c, top, literal)) for c in found.values()]
 
 
 def _features(candidate: Candidate, top: float, literal: str) -> list[float]:
-    stands = 0.0 if not literal else 1.0 if literal in candidate.text else -1.0
+    stands = 0.0 if not literal else 1.0 if stands_in(literal, candidate.text) else -1.0
     own = [candidate.feature(name) for name in FEATURES[1:-1]]
     return [top - candidate.score, *own, stands]
 
@@ -74,5 +100,5 @@ def literal_topic(question: str, intent: Intent, found: Sequence[Candidate]) -> 
     if quoted := _QUOTED.search(question):
         return quoted[1]
     words = _JOINING.sub(" ", intent.topic).split()
-    present = [word for word in words if any(word in c.text for c in found)]
+    present = [word for word in words if any(stands_in(word, c.text) for c in found)]
     return max(present, key=len) if words and len(present) == len(words) else ""

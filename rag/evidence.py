@@ -8,7 +8,7 @@ from corpus.filters import NO_FILTERS, Filters
 from corpus.outline import chinese_numeral
 from corpus.types import Chunk, Document
 from embeddings.encoder import Encoder
-from rag.across import literal_topic
+from rag.across import literal_topic, stands_in
 from rag.confidence import confidence
 from rag.followup import Form
 from rag.library import Library
@@ -106,7 +106,7 @@ def gather(
     elif intent.overview or intent.kind in ("list", "how"):
         sections = rank_sections(asked, hits, open_document)
     literal = literal_topic(question, intent, found) if intent.kind == "across" else ""
-    sure = LITERAL_CONFIDENCE if any(literal and literal in c.text for c in found) else 0.0
+    sure = LITERAL_CONFIDENCE if any(literal and stands_in(literal, c.text) for c in found) else 0.0
     if intent.overview and sections:
         sure = LITERAL_CONFIDENCE
     return Evidence(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from corpus.types import Chunk
-from rag.across import FEATURES, best_of_cases, literal_topic, speaking
+from rag.across import FEATURES, best_of_cases, literal_topic, speaking, stands_in
 from rag.questions import read_intent
 from rag.select import FEATURES as SENTENCE_FEATURES
 from rag.select import Candidate
@@ -60,3 +60,17 @@ def test_cases_that_speak_of_it_come_in_the_order_of_the_document() -> None:
 def test_the_literal_topic_is_what_is_quoted_or_stands_in_some_sentence(question, literal) -> None:
     found = [candidate(1, 100, "申请专利,办好“一件事”。", 1.0)]
     assert literal_topic(question, read_intent(question), found) == literal
+
+
+@pytest.mark.parametrize(
+    ("literal", "text", "stands"),
+    [
+        ("数字人", "推进数字人民币试点", False),
+        ("数字人", "推进数字人民币试点,引入数字人客服", True),
+        ("仲裁", "深圳国际仲裁院", True),
+        ("代办", "镇街代办员", True),
+        ("粤复用", "“粤复用”平台", True),
+    ],
+)
+def test_a_topic_does_not_stand_across_two_words(literal, text, stands) -> None:
+    assert stands_in(literal, text) is stands
