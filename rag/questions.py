@@ -52,21 +52,24 @@ _LIST = re.compile(
 _HOW = re.compile(
     r"如何|怎么|怎样|怎麼|咋|靠什么|通过什么|凭什么|\bhow (?!many|much|long|often|fast)", re.I
 )
+# A thing that the question ends with is what it asks for, if nothing in it asks (深国仲的地址?).
+_ONLY_NAMED = r"^(?!.*(?:多少|几|哪|什么|啥|谁|怎|咋|如何|多[大高长久快]|吗)).*"
 _QUANTITY = (
     r"(?:率|[数总产销]量|[金总余差名]额|人数|总数|件数|成本|价格|幅度|"
     r"收入|营收|产值|票房|规模|面积|GDP)"
 )
 _NUMBER = re.compile(
-    r"多少|(?<![好十哪])几(?!乎|年来)|多大|多高|多长|多久|多快|占比|比例|百分之|(?:率|量|额|数|成本|价格|幅度)(?:是|有|为|达)|"
+    r"多少|(?<![好十哪近这前后])几(?![十百千]|乎|年来)|多大|多高|多长|多久|多快|占比|比例|百分之|(?:率|量|额|数|成本|价格|幅度)(?:是|有|为|达)|"
     # 上海2021年的GDP: a quantity that the question ends with is asked for.
-    rf"{_QUANTITY}[?]?$|"
+    rf"{_ONLY_NAMED}{_QUANTITY}[?]?$|"
     r"how (?:many|much|long|often|fast)|what (?:percentage|share|rate)",
     re.IGNORECASE,
 )
 _DATE = re.compile(
     r"何时|什么时候|啥时候|哪一?年|哪一?天|几月|几号|哪个月|什么时间|"
     # 办理时间 is how long it takes.
-    r"(?<!办理)(?<!审批)(?<!处理)(?<!等待)(?<!多长)(?<!所需)(?:时间|日期|年份)(?:是|为)?[?]?$|\bwhen\b",
+    rf"{_ONLY_NAMED}(?<!办理)(?<!审批)(?<!处理)(?<!等待)(?<!所需)(?:时间|日期|年份)(?:是|为)?[?]?$|"
+    r"\bwhen\b",
     re.IGNORECASE,
 )
 _PERSON = re.compile(
@@ -75,12 +78,12 @@ _PERSON = re.compile(
     r"(?:叫什么|叫啥|姓什么|名字)",
     re.IGNORECASE,
 )
+_REACHED_BY = r"(?:电话|号码|热线|网址|邮箱|邮编|联系方式|地址|官网)(?:号码?)?(?:是|为|有)?"
 _CONTACT = re.compile(
-    r"(?:电话|号码|热线|网址|邮箱|邮编|联系方式|地址|官网)(?:号码?)?(?:是|为|有)?(?:多少|几|什么|哪|啥|[?]?$)|"
-    r"(?:打|拨)(?:哪个|什么|啥|几号)"
+    rf"{_REACHED_BY}(?:多少|几|什么|哪|啥)|(?:打|拨)(?:哪个|什么|啥|几号)|{_ONLY_NAMED}{_REACHED_BY}[?]?$"
 )
 _WHERE = re.compile(
-    r"哪里|哪儿|在哪(?![个些家位一])|何处|何地|什么地方|哪个地方|(?:地点|地址)(?:是|在|为)?[?]?$|\bwhere\b",
+    r"哪里|哪儿|在哪(?![个些家位一])|何处|何地|什么地方|哪个地方|地点(?:是|在|为)?[?]?$|\bwhere\b",
     re.IGNORECASE,
 )
 _NAME = re.compile(
@@ -178,6 +181,23 @@ def _foreign(char: str) -> bool:
     return not name.startswith(("CJK", "LATIN", "FULLWIDTH LATIN"))
 
 
+# 要交多少税能提前问吗 wants a yes or no, whatever stands in it.
+_YES_OR_NO = re.compile(
+    r"[吗么没][?]?$|没有[?]?$|有没有|是不是|能不能|能否|是否|可不可以|会不会|要不要|([\u4e00-\u9fff])不\1"
+)
+
+
+def _asking(question: str) -> str:
+    """The clauses of a question that want a thing rather than a yes or no."""
+    clauses = re.split(r"[,;。?!]", question.rstrip("?!。 "))
+    yes_or_no = [bool(_YES_OR_NO.search(clause)) for clause in clauses]
+    if not any(yes_or_no):
+        return question
+    if yes_or_no[-1]:
+        return ""
+    return ",".join(c for c, closed in zip(clauses, yes_or_no, strict=True) if not closed)
+
+
 def read_intent(question: str, places: Collection[str] = ()) -> Intent:
     """Tell what `question` asks for; `places` are the places of the documents."""
     question = unicodedata.normalize("NFKC", question)
@@ -191,8 +211,9 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
         ("place", _WHERE),
         ("name", _NAME),
     )
+    asked = _asking(question)
     for name, pattern in patterns:
-        if pattern.search(question):
+        if pattern.search(asked):
             wants = name
             break
     named = named_places(question, places)

@@ -208,6 +208,7 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
 
 _ASKED_UNIT = re.compile(r"(?:多少|几)(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{1,3})")
 # What the number must measure; a count may be put in any measure word (11个 for 多少家).
+_SHARE = re.compile(r"[%％成折倍]|百分")  # of money or time: costs are halved
 _UNIT_CLASSES: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
     ("clock", re.compile(r"几点|几时"), re.compile(r"[点时]")),
     ("price", re.compile(r"价格|售价|房价|租金"), re.compile(r"元|[成折]|[%％]")),
@@ -221,10 +222,13 @@ _UNIT_CLASSES: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
     ),
     (
         "percent",
-        re.compile(
-            r"百分之|比例|占比|[^税效]率(?!先)|同比|几成|增长了?多少|下降了?多少|[降减]了?多少|提升了?多少"
-        ),
+        re.compile(r"百分之|比例|占比|[^税效]率(?!先)|同比|几成"),
         re.compile(r"[%％成倍]|百分|减"),
+    ),
+    (
+        "change",
+        re.compile(r"(?:增长|下降|[降减缩省]|提升|提高|降低|减少|节约)了?多少"),
+        re.compile(r"[%％成倍元天日月年]|百分|小时|分钟"),
     ),
     (
         "time",
@@ -232,17 +236,19 @@ _UNIT_CLASSES: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
             r"多久|多长时间|多快|几(?:天|个?月|小时|年)|多少(?:个?工作日|天|个?月|个?小时|年)|"
             r"时限|周期|how long"
         ),
-        re.compile(r"[天日月年]|小时|分钟|工作日"),
+        re.compile(r"[天日月年周]|小时|分钟|工作日|季度"),
     ),
-    ("area", re.compile(r"面积|多大"), re.compile(r"㎡|平方|亩|公顷")),
+    ("area", re.compile(r"面积"), re.compile(r"㎡|平方|亩|公顷")),
 )
 _NUMBER = re.compile(
     r"[0-9０-９][0-9０-９.,]*|[一二两三四五六七八九十百千]+"
-    r"(?=[个项条件家年月日天次名人倍成大类种]|点[半钟整至到])"
+    r"(?=[个项条件家年月日天次名人倍成大类种级]|点[半钟整至到])|"
+    r"(?<=[近超逾约上])[百千万亿](?=[余多]?[个项条件家年天次名人元笔户份宗])|"
+    r"每(?=[日天周月年]|季度)"  # how often
 )
 _SUFFIX = re.compile(
-    r"(?:[—~～-][0-9.]+)?(?:万|亿|千|百)*[多余]?(?:点[半钟整]?|个?工作日|个?百分点|个?月|分钟|小时|美元|港元|"
-    r"[%％‰元个项条件家年月日天次名人倍笔户份宗篇站台款张场所位期批步层㎡部种类]|"
+    r"(?:[—~～-][0-9.]+)?(?:万|亿|千|百)*[多余]?(?:点[半钟整]?|个?工作日|季度|个?百分点|个?月|分钟|小时|美元|港元|"
+    r"[%％‰元个项条件家年月日天周次名人倍笔户份宗篇站台款张场所位期批步层㎡部种类]|"
     r"(?<=\d)成|(?<=[一二两三四五六七八九])成(?![员立果为长绩]))*"
 )
 _DATE = re.compile(
@@ -256,6 +262,9 @@ _CONTACT = re.compile(r"\d{5,}|\d-\d{4,}|www\.|https?:|@|[路街道]\d+号")
 _NAME = re.compile(
     r"《[^》]{2,60}》|“[^”]{2,30}”|[\u4e00-\u9fffA-Za-z()（）]{2,20}"
     r"(?:平台|系统|中心|公司|机制|委员会|法院|仲裁院|局|署|集团|协会|分署)"
+)
+_OFFICE = re.compile(
+    r"部门|机关|单位|机构|领导|主体|团队|小组|大厅|窗口|网站|网点|渠道|场所|站[、,。]|厅[、,。]"
 )
 
 # What a sentence holds that gives what is wanted, and what it is worth where it holds none.
@@ -275,7 +284,9 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
             return -1.0, -1.0
         for _, asked, measured in _UNIT_CLASSES:
             if asked.search(question):
-                return 1.0, 1.0 if any(measured.search(number) for number in numbers) else -1.0
+                if any(measured.search(number) for number in numbers):
+                    return 1.0, 1.0
+                return 1.0, 0.0 if any(_SHARE.search(number) for number in numbers) else -1.0
         unit = _asked_unit(question)
         return 1.0, float(bool(unit) and any(unit in number for number in numbers))
     if intent.wants in ("person", "place"):
@@ -283,7 +294,7 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
         if new.persons if intent.wants == "person" else new.places:
             return 1.0, 0.0
         # An office may be meant by 谁 and a counter by 哪里.
-        return (0.0, 0.0) if _NAME.search(text) else (-1.0, 0.0)
+        return (0.0, 0.0) if _NAME.search(text) or _OFFICE.search(text) else (-1.0, 0.0)
     if intent.wants in ("name", "") and (called := _named(question, text)):
         return called, 0.0
     if intent.wants in _HELD:
@@ -292,9 +303,13 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
     return 0.0, 0.0
 
 
-_ASKS_FIRM = re.compile(r"哪[^,。?]{0,4}(?:公司|企业|厂商|厂家|供应商|开发商)")
+# 哪些企业 may mean a kind of them.
+_ASKS_FIRM = re.compile(
+    r"哪(?:[个一几]|[两二三四五六七八九十]|\d+)?[家个][^,。?]{0,4}(?:公司|企业|厂商|厂家|供应商|开发商)|"
+    r"哪(?:些|几家|个)?(?:厂商|厂家|供应商|开发商)"
+)
 _ASKS_NAMES = re.compile(
-    r"叫什么|叫啥|什么名|名单|(?:名称|名字)(?:是|叫)|分别(?:是|叫|有)(?:哪几[家个]|谁|哪些(?:公司|企业|银行|城市|国家))"
+    r"叫什么|叫啥|什么名|名单(?:有|是|[?]?$)|(?:名称|名字)(?:是|叫)|分别(?:是|叫|有)(?:哪几[家个]|谁|哪些(?:公司|企业|银行|城市|国家))"
 )
 _FIRM = re.compile(r"公司|集团|厂商")
 

@@ -115,6 +115,25 @@ def test_a_number_must_be_of_the_kind_that_is_asked_for() -> None:
     assert [text[a:b] for a, b in marks(intent, question, text)] == ["4300万美元"]
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "fits"),
+    [
+        ("检查费用降低多少?", "检查费用降低七成", True),
+        ("利润上限是多少?", "利润不超过总成本8%", True),
+        ("多久开一次会?", "每季度召开一次会议", True),
+        ("解决了多少条诉求?", "解决诉求近万条", True),
+        ("解决了多少条诉求?", "努力解决诉求", False),
+        ("花了多少钱?", "建成厂房34万㎡", False),
+        ("该向谁申请?", "向作出决定的部门申请", True),
+        ("该向谁申请?", "申请更加方便", False),
+        ("服务哪些企业?", "服务各地重点企业", True),
+    ],
+)
+def test_a_sentence_holds_the_kind_of_answer_or_not(question, text, fits) -> None:
+    intent = read_intent(question, PLACES)
+    assert (min(answer_kind(intent, question, text)) >= 0) == fits
+
+
 def test_a_firm_must_be_named_where_a_firm_is_asked_for() -> None:
     question = "东莞的“小莞”是哪家公司做的?"
     intent = read_intent(question, PLACES)
@@ -204,6 +223,11 @@ def test_the_short_answer_comes_first_where_it_is_clear(assistant, question, sho
         ("打哪个电话可以举报?", "contact"),
         ("深国仲的院长叫什么名字?", "person"),
         ("电话会议开了多少场?", "number"),
+        ("监测了多少家单位的官网?", "number"),
+        ("每年能省下多少时间?", "number"),
+        ("申请要交多少钱能提前问吗?", ""),  # yes or no
+        ("系统上线了吗,是什么时候?", "date"),
+        ("近几年做了什么?", ""),
     ],
 )
 def test_contacts_and_persons_are_asked_for_by_name(question, wants) -> None:
