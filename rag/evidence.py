@@ -12,7 +12,7 @@ from rag.across import literal_topic, stands_in
 from rag.confidence import confidence
 from rag.followup import Form
 from rag.library import Library
-from rag.questions import Intent, compared_parts, read_intent, topic
+from rag.questions import Intent, about_both, compared_parts, named_places, read_intent, topic
 from rag.sections import Section, list_cases, rank_sections
 from rag.select import Asked, Candidate, candidates, marks
 from rag.types import Hit
@@ -92,13 +92,15 @@ def gather(
         return asked, candidates(asked, own_hits)
 
     asked, found = select(question, intent, hits)
+    if intent.kind == "compare" and found and _speaks_of_all(found[0], intent):
+        intent = about_both(question, intent)
+        asked, found = select(question, intent, hits)
     parts = []
-    if intent.kind == "compare":
-        for name, text in compared_parts(question, intent).items():
-            own = read_intent(text, [name] if name in intent.places else [])
-            part_hits = sources.search(text, _part_filters(name, intent, sources.filters))
-            _, best = select(text, replace(own, kind="fact"), part_hits)
-            parts.append(Part(name, tuple(best), confidence(best)))
+    for name, text in compared_parts(question, intent).items():
+        own = read_intent(text, [name] if name in intent.places else [])
+        part_hits = sources.search(text, _part_filters(name, intent, sources.filters))
+        _, best = select(text, replace(own, kind="fact"), part_hits)
+        parts.append(Part(name, tuple(best), confidence(best)))
     sections: list[Section] = []
     if intent.overview and intent.kind == "across":
         listed = list_cases(_opened(sources, open_document), intent.places)
@@ -121,6 +123,12 @@ def gather(
         literal=literal,
         short=short_answer(asked, found[0]) if found and intent.kind == "fact" else None,
     )
+
+
+def _speaks_of_all(best: Candidate, intent: Intent) -> bool:
+    """Whether one sentence speaks of all the places that the question names."""
+    said = named_places(best.text, intent.places)
+    return bool(said) and set(said) == set(intent.places)
 
 
 def short_answer(asked: Asked, best: Candidate) -> tuple[int, int] | None:

@@ -6,8 +6,8 @@ for "case" or "measure"), never the vocabulary of a particular document.
 
 import re
 import unicodedata
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -104,10 +104,14 @@ _CASE_REFERENCE = re.compile(
     r"案例\s*([一二三四五六七八九十]+|\d{1,2})|第([一二三四五六七八九十]+|\d{1,2})个案例"
 )
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)\s*年?")
-_SIDES = re.compile(
-    r"^(?:请问|请|帮我|比较一?下?|对比一?下?|同样是[^,]{1,10},)*(.{2,25}?)(?:和|与|跟|同|以及)(.{2,25}?)"
-    r"((?:在|的|之间|分别|各自?|有何|有什么|有啥|相比|哪个|都|给|对|两[项个种者]|,).*)$"
-)
+# 三联三同 in quotes is one thing, not two.
+_IN_QUOTES = r"“[^”]{1,20}”|《[^》]{1,40}》"
+_SIDE = rf"((?:{_IN_QUOTES}|[^“”《》]{{2}})(?:{_IN_QUOTES}|[^“”《》]){{0,23}}?)"
+_OPENING = r"(?:请问|请|帮我|比较一?下?|对比一?下?|同样是[^,]{1,10},)*"
+_TWO_SIDES = rf"^{_OPENING}{_SIDE}(?:和|与|跟|同|以及){_SIDE}"
+_WHAT_OF_BOTH = "之间|分别|各自?|有何|有什么|有啥|相比|哪个|两[项个种者]|,"
+_SIDES = re.compile(rf"{_TWO_SIDES}((?:在|的|都|给|对|{_WHAT_OF_BOTH}).*)$")
+_LONG_SIDES = re.compile(rf"{_TWO_SIDES}((?:{_WHAT_OF_BOTH}).*)$")  # 东莞的小莞 is one side
 _JOINT = re.compile(r"^[和与跟同、,\s]+|(?<=[\s,])[和与跟同、]+|[和与跟同、]+(?=在|的|分别|各|都)")
 _MEASURE_NOUN = (
     r"(?:措施|做法|举措|办法|工作|方面|模式|经验|成效|创新|突破|机制|内容|动作|亮点|任务|特点|好处|"
@@ -217,15 +221,7 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
             wants = name
             break
     named = named_places(question, places)
-    kind: Kind = "fact"
-    if _ACROSS.search(question):
-        kind = "across"
-    elif len(named) > 1 or _COMPARE.search(question):
-        kind = "compare"
-    elif _LIST.search(question):
-        kind = "list"
-    elif _HOW.search(question) and wants not in ("number", "date"):
-        kind = "how"
+    kind = _kind(question, wants, len(named))
     defined = _DEFINITION.search(question) if kind == "fact" else None
     if defined and not wants:
         wants = "definition"
@@ -260,14 +256,34 @@ def _is_overview(about: str, places: Collection[str]) -> bool:
     return not rest
 
 
+def _kind(question: str, wants: Wants, n_places: int) -> Kind:
+    if _ACROSS.search(question):
+        return "across"
+    if n_places > 1 or _COMPARE.search(question):
+        return "compare"
+    if _LIST.search(question):
+        return "list"
+    return "how" if _HOW.search(question) and wants not in ("number", "date") else "fact"
+
+
+def about_both(question: str, intent: Intent) -> Intent:
+    """The intent if the places that a question names are not compared: 广州和深圳签的协议."""
+    return replace(intent, kind=_kind(question, intent.wants, 1))
+
+
 def compared_parts(question: str, intent: Intent) -> dict[str, str]:
     """The things that a question compares, each with a question about it alone.
 
     Places are named as the documents call them (and asked about without the other places); cases
     by number; else the two sides of 和, 与 or 跟 (破产快审和信用修复分别…) are the parts.
     """
+    if intent.kind != "compare":
+        return {}
     if len(intent.places) > 1:
         shorts = {place: _SUFFIX.sub("", place) for place in intent.places}
+        long = _LONG_SIDES.match(question)
+        if long and (own_sides := _sides_of(shorts, long[1], long[2])):
+            return {place: f"{side}{long[3]}" for place, side in own_sides.items()}
         parts = {}
         for place in intent.places:
             own = question
@@ -279,10 +295,21 @@ def compared_parts(question: str, intent: Intent) -> dict[str, str]:
     if len(intent.cases) > 1:
         rest = _CASE_REFERENCE.sub("", question)
         return {f"案例{chinese_numeral(case)}": _clean_joint(rest) for case in intent.cases}
-    if found := _SIDES.match(question):
-        left, right, rest = found.groups()
+    if sides := _SIDES.match(question):
+        left, right, rest = sides.groups()
         return {side: f"{side}{rest}" for side in (left, right)}
     return {}
+
+
+def _sides_of(shorts: Mapping[str, str], *sides: str) -> dict[str, str]:
+    """The side that names each place, if every place has its own and says more than its name."""
+    found: dict[str, str] = {}
+    for place, short in shorts.items():
+        own = [side for side in sides if short in side]
+        if len(own) != 1 or own[0] in found.values() or own[0] in (place, short):
+            return {}
+        found[place] = own[0]
+    return found
 
 
 def _clean_joint(question: str) -> str:

@@ -159,11 +159,27 @@ def test_which_kinds_is_no_question_for_a_number(question) -> None:
         ("比较快审和和解两种做法的用时", ["快审", "和解"]),
         ("快审和和解,用时有什么区别?", ["快审", "和解"]),
         ("行政处罚和异常名录的修复,申请的地方有啥不一样?", ["行政处罚", "异常名录"]),
+        ("“三联三同”和“三地一锁”有何区别?", ["“三联三同”", "“三地一锁”"]),
     ],
 )
 def test_what_is_compared_is_told_apart(question, parts) -> None:
     intent = read_intent(question, PLACES)
     assert (intent.kind, list(compared_parts(question, intent))) == ("compare", parts)
+
+
+def test_a_place_is_asked_about_with_what_it_is_named_with() -> None:
+    question = "广州税务的“税宝”和东莞的“小莞”有什么不一样?"
+    parts = compared_parts(question, read_intent(question, PLACES))
+    assert parts["广州市"].startswith("广州税务的“税宝”有")
+    assert parts["东莞市"].startswith("东莞的“小莞”有")
+
+
+def test_two_places_in_one_sentence_are_not_compared(assistant) -> None:
+    answer = assistant.ask("广州和深圳签的税收合作框架协议推动了多少项措施?")
+    said = "".join(s.text for s in answer.sentences)
+    assert "33项" in said
+    assert "【深圳市】" not in said
+    assert assistant.evidence("广州和深圳的税收协议分别有多少项措施?").intent.kind == "compare"
 
 
 @given(st.text(max_size=12), st.text(max_size=30))
