@@ -22,7 +22,12 @@ LEAST = {
 }  # fmt: skip
 DEV_SHARE = 45  # percent of the questions, by the hash of their id
 
-ANSWERABLE = [row for row in ROWS if row["type"] != "unanswerable"]
+# Measured only; written by people who had seen nothing but the cases.
+UNSEEN = [
+    json.loads(line) for line in (ROOT / "eval" / "unseen.jsonl").read_text("utf-8").splitlines()
+]
+
+ANSWERABLE = [row for row in (*ROWS, *UNSEEN) if row["type"] != "unanswerable"]
 
 
 def case_texts() -> list[str]:
@@ -86,6 +91,14 @@ def test_every_fact_stands_in_the_evidence(row) -> None:
     texts = [evidence["text"] for evidence in row["evidence"]]
     for fact in row["must"]:
         assert any(alternative in text for alternative in fact for text in texts)
+
+
+def test_the_unseen_questions_are_of_all_types_and_nowhere_else() -> None:
+    assert {row["type"] for row in UNSEEN} == set(LEAST) - {"count"}
+    practice = (ROOT / "eval" / "practice.jsonl").read_text("utf-8").splitlines()
+    known = {json.loads(line)["question"] for line in practice} | {r["question"] for r in ROWS}
+    followups = {row["id"] for row in UNSEEN if row.get("history")}
+    assert [r["id"] for r in UNSEEN if r["question"] in known and r["id"] not in followups] == []
 
 
 def test_what_has_no_answer_says_why_and_has_no_evidence() -> None:
