@@ -25,10 +25,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embeddings.encoder import load_encoder
+from embeddings.encoder import Encoder, load_encoder
 from embeddings.fold import fold
 from embeddings.training.data import load_news_questions
-from embeddings.words import WordVectors
 from eval.benchmark import Benchmark, Passage, filled_library
 from eval.groups import (
     Group,
@@ -50,6 +49,7 @@ from rag.reader import (
     MAX_QUESTION_WORDS,
     PADDING,
     SHARPNESS,
+    STEP,
     WINDOW,
     Place,
     around_words,
@@ -60,10 +60,13 @@ from rag.select import FEATURES
 PLAIN = [i for i, name in enumerate(FEATURES) if name != "reader"]
 N_CANDIDATES = 12  # sentences that a question chooses from, besides the right ones
 N_RIGHT = 4  # of them at most
+N_DRAWN = 8  # wrong ones that a question is shown with each time
+WIDTH = 64  # words of a sentence that are learnt from
+N_NETWORKS = 2  # that read side by side, each from its own beginning
 BATCH = 16  # questions
 LEARNING_RATE = 1.5e-3
 EPOCHS = 3
-REPEATED = 3  # times that a practice question comes in an epoch
+REPEATED = 2  # times that a practice question comes in an epoch
 TAKEN_AWAY = 0.2  # share of the questions whose answer is hidden
 MISSPELT = 8  # every so many questions one is misspelt
 ANSWER_WEIGHT = 0.3  # of finding the words of the answer in their sentence
@@ -74,17 +77,21 @@ _NEVER = -1e4
 
 
 class ReaderNetwork(nn.Module):
-    """What `rag.reader.Reader` computes; the parameters have the same names there."""
+    """What `rag.reader` computes; the parameters have the same names there."""
 
-    def __init__(self, dim: int, projected: int = 48, hidden: int = 80, compared: int = 48) -> None:
+    def __init__(self, dim: int, projected: int = 64, hidden: int = 96, compared: int = 64) -> None:
         super().__init__()
-        n_tag = 8
+        n_tag, n_matched = 8, 48
         self.proj = nn.Linear(dim, projected)
         self.tag = nn.Embedding(PADDING + 1, n_tag, padding_idx=PADDING)
         self.qconv = nn.Conv1d(projected + n_tag, hidden, 3, padding=1)
+        self.sconv = nn.Conv1d(projected + n_tag, hidden, 3, padding=1)
+        self.mq = nn.Linear(hidden + projected, n_matched)
+        self.ms = nn.Linear(hidden + projected, n_matched)
         self.qatt = nn.Linear(hidden, 1, bias=False)
         self.catt = nn.Linear(hidden, 1, bias=False)
-        self.cmp = nn.Linear(hidden + 2 * projected + 4, compared)
+        self.cq = nn.Linear(hidden, compared)
+        self.cf = nn.Linear(8, compared, bias=False)
         self.agg = nn.Linear(2 * compared, compared)
         self.c1 = nn.Conv1d(3 * projected + n_tag + 3, hidden, 2 * GAP + 1, padding=GAP)
         self.c2 = nn.Conv1d(hidden, hidden, 2 * GAP + 1, padding=GAP)
@@ -96,45 +103,89 @@ class ReaderNetwork(nn.Module):
         self.drop = nn.Dropout(0.2)
 
     def forward(self, batch: "Batch") -> tuple[Tensor, Tensor]:
-        """Logits `(n_sentences, width)` of the words to belong to the answer, and of covering."""
+        """Logits `(n_sentences, width)` of the words to be of the answer, and sentences' scores."""
         query = torch.tanh(self.proj(self.drop(batch.query)))
         inputs = torch.cat([query, self.tag(batch.query_tags)], -1) * batch.query_mask
         asked = functional.relu(_along(self.qconv, inputs))
         pooled = (_attention(self.qatt, asked, batch.query_mask) * asked).sum(1)[batch.owner]
         own = torch.tanh(self.proj(self.drop(batch.vectors))) * batch.mask
+        tags = self.tag(batch.tags) * batch.mask
         cosines = torch.einsum("slv,sqv->slq", batch.vectors, batch.query[batch.owner])
+        cover = self._covered(batch, query, asked, torch.cat([own, tags], -1), own, cosines)
         unknown = batch.query_mask[batch.owner].transpose(1, 2) == 0
-        cover = self._covered(batch, query, asked, own, cosines)
         nearest = cosines.masked_fill(unknown, _NEVER).max(-1).values.clamp(0, 1)
         attention = (SHARPNESS * cosines).masked_fill(unknown, _NEVER).softmax(-1)
         aligned = torch.einsum("slq,sqp->slp", attention, query[batch.owner])
         flags = torch.stack([nearest, (nearest > EXACT).float(), torch.ones_like(nearest)], -1)
-        columns = [own, aligned, own * aligned, self.tag(batch.tags), flags]
+        columns = [own, aligned, own * aligned, tags, flags]
         rows = functional.relu(_along(self.c1, self.drop(torch.cat(columns, -1) * batch.mask)))
         rows = rows * batch.mask
         for layer in (self.c2, self.c3):
             rows = functional.relu(_along(layer, self.drop(rows))) * batch.mask + rows
-        sought = self.b(pooled) + self.c(self.drop(cover))
-        logits = self.u(rows)[..., 0] + torch.einsum("slh,sh->sl", rows, sought)
-        return logits.masked_fill(batch.mask[..., 0] == 0, _NEVER), self.v(self.drop(cover))[:, 0]
+        words = self.u(rows)[..., 0] + torch.einsum("slh,sh->sl", rows, self.b(pooled))
+        sought = self.c(self.drop(cover))
+        logits = words[:, None] + torch.einsum("slh,swh->swl", rows, sought)
+        logits = logits.masked_fill(~_inside(batch.mask, logits.shape[1]), _NEVER)
+        scores = torch.logsumexp(logits, -1) + self.v(self.drop(cover))[..., 0]
+        scores = scores.masked_fill(~_windows(batch.mask, scores.shape[1]), _NEVER)
+        return logits.max(1).values, scores.max(1).values
 
     def _covered(
-        self, batch: "Batch", query: Tensor, asked: Tensor, own: Tensor, cosines: Tensor
+        self,
+        batch: "Batch",
+        query: Tensor,
+        asked: Tensor,
+        rows: Tensor,
+        own: Tensor,
+        cosines: Tensor,
     ) -> Tensor:
+        """What becomes of the question's words in every window: `(n_sentences, n_windows, …)`."""
+        found = functional.relu(_along(self.sconv, rows))
+        sought = functional.normalize(self.mq(torch.cat([asked, query], -1)), dim=-1)
+        found = functional.normalize(self.ms(torch.cat([found, own], -1)), dim=-1)
+        learnt = torch.einsum("slm,sqm->slq", found, sought[batch.owner])
         empty = batch.mask == 0
-        inside = cosines.masked_fill(empty, _NEVER).max(1).values.clamp(0, 1)
-        attention = (SHARPNESS * cosines).masked_fill(empty, _NEVER).softmax(1)
-        aligned = torch.einsum("slq,slp->sqp", attention, own)
-        near = batch.near
-        flags = [inside, (inside > EXACT).float(), near, (near > EXACT).float()]
-        of_sentence = query[batch.owner]
-        told = asked[batch.owner]
-        columns = [told, aligned, aligned * of_sentence, torch.stack(flags, -1)]
-        compared = functional.relu(self.cmp(self.drop(torch.cat(columns, -1))))
-        share = _attention(self.catt, asked, batch.query_mask)[batch.owner]
-        known = batch.query_mask[batch.owner]
-        both = torch.cat([(share * compared).sum(1), (compared * known).max(1).values], -1)
-        return functional.relu(self.agg(both))
+        near = [_highest(x.masked_fill(empty, -1.0)) for x in (cosines, learnt)]
+        whole = [x.max(1, keepdim=True).values.expand_as(x) for x in near]
+        near[0], whole[0] = near[0].clamp(0, 1), whole[0].clamp(0, 1)
+        around = batch.near[:, None].expand_as(near[0])
+        flags = [
+            near[0],
+            near[0] > EXACT,
+            near[1],
+            *whole,
+            whole[0] > EXACT,
+            around,
+            around > EXACT,
+        ]
+        of_words = self.cq(self.drop(asked))[batch.owner][:, None]
+        flagged = self.cf(torch.stack([flag.float() for flag in flags], -1))
+        compared = functional.relu(of_words + flagged)
+        share = _attention(self.catt, asked, batch.query_mask)[batch.owner][:, None]
+        known = batch.query_mask[batch.owner][:, None]
+        both = torch.cat([(share * compared).sum(2), (compared * known).max(2).values], -1)
+        return functional.relu(self.agg(self.drop(both)))
+
+
+def _highest(x: Tensor) -> Tensor:
+    """The highest of `(n_sentences, width, n)` in every window: `(n_sentences, n_windows, n)`."""
+    missing = max(WINDOW - x.shape[1], -(x.shape[1] - WINDOW) % STEP if x.shape[1] > WINDOW else 0)
+    padded = functional.pad(x, (0, 0, 0, missing), value=-1.0)
+    return functional.max_pool1d(padded.transpose(1, 2), WINDOW, STEP).transpose(1, 2)
+
+
+def _windows(mask: Tensor, n: int) -> Tensor:
+    """Which of `n` windows each sentence has, `(n_sentences, n)`."""
+    length = mask[..., 0].sum(1)
+    n_windows = 1 + torch.ceil((length - WINDOW).clamp(min=0) / STEP)
+    return torch.arange(n)[None] < n_windows[:, None]
+
+
+def _inside(mask: Tensor, n: int) -> Tensor:
+    """Which words each of `n` windows holds, `(n_sentences, n, width)`."""
+    place = torch.arange(mask.shape[1])[None]
+    first = STEP * torch.arange(n)[:, None]
+    return ((place >= first) & (place < first + WINDOW))[None] & (mask[:, None, :, 0] > 0)
 
 
 def _attention(layer: nn.Linear, asked: Tensor, mask: Tensor) -> Tensor:
@@ -183,9 +234,9 @@ def example(group: Group) -> Example:
 
 def _marks(text: str, answer: str) -> npt.NDArray[np.float32] | None:
     """Which words of the text the answer lies in; None if it is cut otherwise."""
-    words = read_words(text).words
+    words = read_words(text, WIDTH).words
     at = "".join(words).replace(" ", "").find(answer)
-    marks = np.zeros(WINDOW, np.float32)
+    marks = np.zeros(WIDTH, np.float32)
     place = 0
     for i, word in enumerate(words):
         length = len(word.replace(" ", ""))
@@ -194,76 +245,99 @@ def _marks(text: str, answer: str) -> npt.NDArray[np.float32] | None:
     return marks if marks.any() else None
 
 
+class Texts:
+    """All texts of the examples as numbers: cut once, with one row of `table` for each word."""
+
+    def __init__(self, examples: Sequence[Example], encoder: Encoder) -> None:
+        places = [place for one in examples for place in one.places]
+        self._row: dict[str, int] = {}
+        self._read: dict[str, tuple[list[int], list[int]]] = {}
+        self._around: dict[str, list[int]] = {}
+        for text in dict.fromkeys(one.question for one in examples):
+            self._add(text, MAX_QUESTION_WORDS)
+        for text in dict.fromkeys(place.text for place in places):
+            self._add(text, WIDTH)
+        for text in dict.fromkeys(place.around for place in places):
+            self._around[text] = self._rows(around_words(text))
+        rows = encoder.encode_document(list(self._row))
+        self.table = torch.cat([torch.from_numpy(rows), torch.zeros(1, rows.shape[1])])
+
+    def _add(self, text: str, limit: int) -> None:
+        read = read_words(text, limit)
+        self._read[text] = (self._rows(read.words), read.tags.tolist())
+
+    def _rows(self, words: Sequence[str]) -> list[int]:
+        return [self._row.setdefault(word, len(self._row)) for word in words]
+
+    def laid_out(self, texts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors, parts of speech and mask of texts, one row each."""
+        found = [self._read[text] for text in texts]
+        shape = (len(texts), max(1, *(len(rows) for rows, _ in found)))
+        number = torch.full(shape, len(self.table) - 1)
+        tags = torch.full(shape, PADDING)
+        for i, (rows, tagged) in enumerate(found):
+            number[i, : len(rows)] = torch.tensor(rows, dtype=torch.int64)
+            tags[i, : len(rows)] = torch.tensor(tagged, dtype=torch.int64)
+        return self.table[number], tags, (number < len(self.table) - 1).float()[..., None]
+
+    def near(self, places: Sequence[Place], owner: Sequence[int], queries: Tensor) -> Tensor:
+        """How near each word of a place's question is to a word of the text around the place."""
+        near = torch.zeros(len(places), queries.shape[1])
+        known: dict[tuple[str, int], Tensor] = {}
+        for i, (place, number) in enumerate(zip(places, owner, strict=True)):
+            key = (place.around, number)
+            if key not in known and (rows := self._around[place.around]):
+                cosines = self.table[torch.tensor(rows)] @ queries[number].T
+                known[key] = cosines.max(0).values.clamp(0, 1)
+            near[i] = known.get(key, near[i])
+        return near
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Questions and sentences as numbers; a sentence's `owner` is its question."""
 
-    query: Tensor  # (n_questions, MAX_QUESTION_WORDS, dim)
+    query: Tensor  # (n_questions, n_words, dim)
     query_tags: Tensor
     query_mask: Tensor  # (…, 1)
-    vectors: Tensor  # (n_sentences, WINDOW, dim)
+    vectors: Tensor  # (n_sentences, width, dim)
     tags: Tensor
     mask: Tensor  # (…, 1)
-    near: Tensor  # (n_sentences, MAX_QUESTION_WORDS), to a word of the text around
+    near: Tensor  # (n_sentences, n_words), to a word of the text around
     owner: Tensor  # (n_sentences,)
     features: Tensor
     relevant: Tensor
-    marks: Tensor  # (n_sentences, WINDOW)
+    marks: Tensor  # (n_sentences, WIDTH)
 
 
-def make_batch(chosen: Sequence[Example], vectors: WordVectors, rng: random.Random) -> Batch:
-    """Lay examples out; from some the answer is taken away."""
+def make_batch(chosen: Sequence[Example], texts: Texts, rng: random.Random) -> Batch:
+    """Lay examples out, each with some of its wrong sentences; from some the answer is taken."""
     owner: list[int] = []
     places: list[Place] = []
     rows, relevant, marks = [], [], []
     for number, one in enumerate(chosen):
         hidden = rng.random() < TAKEN_AWAY
-        for i, place in enumerate(one.places):
+        wrong = np.flatnonzero(~one.relevant).tolist()
+        drawn = {*rng.sample(wrong, min(N_DRAWN, len(wrong))), *np.flatnonzero(one.relevant)}
+        for i in sorted(drawn):
             if hidden and one.holds[i]:
                 continue
             owner.append(number)
-            places.append(place)
+            places.append(one.places[i])
             rows.append(one.features[i])
             relevant.append(bool(one.relevant[i]))
             mark = one.marks[i]
-            marks.append(np.zeros(WINDOW, np.float32) if mark is None else mark)
-    asked = _laid_out([one.question for one in chosen], MAX_QUESTION_WORDS, vectors)
+            marks.append(np.zeros(WIDTH, np.float32) if mark is None else mark)
+    asked = texts.laid_out([one.question for one in chosen])
     return Batch(
         *asked,
-        *_laid_out([place.text for place in places], WINDOW, vectors),
-        _near(places, asked[0][owner], vectors),
+        *texts.laid_out([place.text for place in places]),
+        texts.near(places, owner, asked[0]),
         torch.tensor(owner),
         torch.tensor(np.array(rows), dtype=torch.float32),
         torch.tensor(relevant),
         torch.tensor(np.array(marks)),
     )
-
-
-def _laid_out(
-    texts: Sequence[str], width: int, vectors: WordVectors
-) -> tuple[Tensor, Tensor, Tensor]:
-    found = [read_words(text, width) for text in texts]
-    width = max(len(one.words) for one in found)
-    flat = vectors.rows([word for one in found for word in one.words])
-    table = vectors.table
-    out = np.zeros((len(texts), width, table.shape[1]), np.float32)
-    tags = np.full((len(texts), width), PADDING)
-    mask = np.zeros((len(texts), width, 1), np.float32)
-    at = 0
-    for i, one in enumerate(found):
-        n = len(one.words)
-        out[i, :n], tags[i, :n], mask[i, :n] = table[flat[at : at + n]], one.tags, 1
-        at += n
-    return torch.from_numpy(out), torch.from_numpy(tags), torch.from_numpy(mask)
-
-
-def _near(places: Sequence[Place], queries: Tensor, vectors: WordVectors) -> Tensor:
-    near = np.zeros(queries.shape[:2], np.float32)
-    for i, (place, query) in enumerate(zip(places, queries.numpy(), strict=True)):
-        rows = vectors.rows(around_words(place.around))
-        if len(rows):
-            near[i] = np.clip((vectors.table[rows] @ query.T).max(axis=0), 0, 1)
-    return torch.from_numpy(near)
 
 
 class Choice(nn.Module):
@@ -280,9 +354,8 @@ class Choice(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of the choice, and of the answer's words in their sentence."""
-        words, cover = self.network(batch)
-        plain = self.linear((batch.features - self.mean) / self.scale)[:, 0]
-        scores = torch.logsumexp(words, -1) + cover + plain
+        words, scores = self.network(batch)
+        scores = scores + self.linear((batch.features - self.mean) / self.scale)[:, 0]
         n = len(batch.query)
         of_question = torch.arange(n)[:, None] == batch.owner[None]
         every = scores[None].expand(n, -1).masked_fill(~of_question, _NEVER)
@@ -301,12 +374,12 @@ class Choice(nn.Module):
 
 
 def train(
-    examples: Sequence[Example], repeated: Sequence[Example], vectors: WordVectors, seed: int = 0
+    examples: Sequence[Example], repeated: Sequence[Example], texts: Texts, seed: int = 0
 ) -> ReaderNetwork:
     """Train a network; `repeated` examples come several times in each epoch."""
     torch.manual_seed(seed)
     rng = random.Random(seed)
-    model = Choice(ReaderNetwork(vectors.table.shape[1]), [*examples, *repeated])
+    model = Choice(ReaderNetwork(texts.table.shape[1]), [*examples, *repeated])
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     pool = [*examples, *list(repeated) * REPEATED]
     n_steps = EPOCHS * (len(pool) // BATCH)
@@ -318,7 +391,7 @@ def train(
     for _ in range(EPOCHS):
         rng.shuffle(pool)
         for at in range(0, len(pool) - BATCH + 1, BATCH):
-            loss = model.loss(make_batch(pool[at : at + BATCH], vectors, rng))
+            loss = model.loss(make_batch(pool[at : at + BATCH], texts, rng))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -394,8 +467,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(args.threads)
     examples, repeated = collect(args.data)
     _LOG.info("%d examples, %d practice questions", len(examples), len(repeated))
-    network = train(examples, repeated, WordVectors(load_encoder()))
-    state = {name: tensor.half() for name, tensor in network.state_dict().items()}
+    texts = Texts([*examples, *repeated], load_encoder())
+    state = {
+        f"{seed}.{name}": tensor.half()
+        for seed in range(N_NETWORKS)
+        for name, tensor in train(examples, repeated, texts, seed).state_dict().items()
+    }
     args.out.write_bytes(save(state))
     return 0
 

@@ -317,13 +317,27 @@ def _clean_joint(question: str) -> str:
     return _JOINT.sub("", question)
 
 
+# Common words that the dictionary takes for places.
+_NO_PLACES = re.compile(
+    r"海关|外国|东西|上门|台风|大桥|海洋|三联|城镇|新村|新建|美丽|治安|满意度|"
+    r"上路|关联|中考|惠及|入口|卡口|嘉宾|城中村|回国|扎堆|古城|海鲜|攀岩|河谷|"
+    r"海港|上台|新城|大城市|王国|延时|上岗|土地利用|普及|开园|上街|河里|中断|"
+    r"镇里|花钱买|加密|并联|英雄|西路|河湖|天宫"
+)
+
+
 def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, ...]:
     """All places that the question names, short: those of the dictionary and the known ones."""
     found = [_SUFFIX.sub("", place) for place in known]
     for word, tag in tagger().tag(question):
         short = _SUFFIX.sub("", word)
         # Words that the dictionary does not hold are tagged by guess.
-        if tag == "ns" and len(short) > 1 and tagger().has_word(word):
+        if (
+            tag == "ns"
+            and len(short) > 1
+            and not _NO_PLACES.fullmatch(word)
+            and tagger().has_word(word)
+        ):
             found.append(short)
     return tuple(dict.fromkeys(found))
 
@@ -355,9 +369,11 @@ def focus(question: str) -> str:
         joined = before < i - 1
         if joined and before >= 0 and _is_noun(words[before]):
             return words[before][0]
-        for after in words[i + 1 : i + 4]:
-            if _is_noun(after) and after[0] not in _EMPTY_NOUNS:
-                return after[0]
+        for at in range(i + 1, min(i + 4, len(words))):
+            if _is_noun(words[at]) and words[at][0] not in _EMPTY_NOUNS:
+                # ATM机能用 may be cut as ATM + 机能.
+                latin = words[at - 1][0] if words[at - 1][1] == "eng" else ""
+                return latin + words[at][0]
         break
     return ""
 
@@ -382,7 +398,7 @@ def names_in(text: str) -> Names:
     tagged = [(str(word), str(tag)) for word, tag in tagger().tag(text) if len(word) > 1]
     return Names(
         frozenset(word for word, tag in tagged if tag.startswith("nr")),
-        frozenset(word for word, tag in tagged if tag in ("ns", "nt")),
+        frozenset(w for w, tag in tagged if tag in ("ns", "nt") and not _NO_PLACES.fullmatch(w)),
         frozenset(word for word, tag in tagged if tag in ("nz", "nt", "eng")),
     )
 

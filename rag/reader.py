@@ -2,9 +2,11 @@
 
 A small convolutional network reads every word of a sentence with what it matches in the question,
 after the document reader of Chen et al. 2017 (arXiv:1704.00051): its vector, the vector of the
-question's words that it is near to (aligned by attention), its part of speech, its nearness. A
-question is its words, pooled by a learnt attention. The word vectors are those of the built-in
-model; the network was trained by `python -m eval.fit_reader` and needs numpy alone.
+question's words that it is near to (aligned by attention), its part of speech, its nearness. Beside
+that it looks at every word of the question: how near a stretch of the sentence comes to it, by the
+vectors themselves and by phrases matched in a learnt space (Dai et al. 2018, Conv-KNRM). A long
+sentence counts as its best stretch. Several networks are averaged. The word vectors are those of
+the built-in model; the networks were trained by `python -m eval.fit_reader` and need numpy alone.
 """
 
 from collections.abc import Sequence
@@ -24,10 +26,11 @@ from rag.questions import tagger
 
 FILE = Path(str(files("rag") / "reader.safetensors"))
 MAX_WORDS = 192  # of a sentence; what comes later is not read
-WINDOW = 64  # words of a sentence that are scored together
+WINDOW, STEP = 24, 8  # words of a stretch that is scored as a whole; where the next one begins
 MAX_QUESTION_WORDS = 24
 SHARPNESS = 12.0  # of the attention that aligns a word with the question
-_NOTHING = -20.0  # the logit of no words
+_NOTHING = -20.0  # the score of no words
+_NEVER = -1e4
 EXACT = 0.999  # cosine of a word with itself
 GAP = 2  # blank rows between sentences, half the width of a convolution
 MAX_AROUND = 240  # different words of the text around a sentence
@@ -41,6 +44,7 @@ OTHER, QUOTE, MARK, PADDING = range(len(TAGS), len(TAGS) + 4)
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+Network = dict[str, FloatArray]  # weights by their names
 
 _TAG_NUMBER = {tag: i for i, tag in enumerate(TAGS)}
 
@@ -97,7 +101,7 @@ class Reader:
 
     def __init__(self, vectors: WordVectors) -> None:
         self._vectors = vectors
-        self._weights = _load()
+        self._networks = networks()
         self._read: tuple[str, dict[Place, float]] = ("", {})
 
     def read(self, question: str, places: Sequence[Place]) -> FloatArray:
@@ -114,9 +118,12 @@ class Reader:
     def locate(self, question: str, place: Place, spans: Sequence[tuple[int, int]]) -> list[float]:
         """How surely each span of a sentence is the answer: the highest logit of its words."""
         read = read_words(place.text)
-        if len(fold(place.text)) != len(place.text) or not read.words:
+        asked = read_words(question, MAX_QUESTION_WORDS)
+        if len(fold(place.text)) != len(place.text) or not read.words or not asked.words:
             return [0.0] * len(spans)  # offsets do not carry over
-        (logits,), _ = self._logits(question, [place])
+        laid = self._laid_out(question, [place])
+        found = np.mean([_scores(network, laid)[1] for network in self._networks], axis=0)
+        logits = found[: len(read.words)]
         within = [
             [
                 float(logit)
@@ -130,74 +137,49 @@ class Reader:
     def _scores(self, question: str, places: Sequence[Place]) -> FloatArray:
         if not read_words(question, MAX_QUESTION_WORDS).words:
             return np.zeros(len(places), np.float32)
-        words, covers = self._logits(question, places)
-        found = [
-            _best_window(own) + cover if len(own) else _NOTHING
-            for own, cover in zip(words, covers, strict=True)
-        ]
-        return np.array(found, np.float32)
+        scores = np.full(len(places), _NOTHING, np.float32)
+        read = [i for i, place in enumerate(places) if read_words(place.text).words]
+        if read:
+            laid = self._laid_out(question, [places[i] for i in read])
+            found = [_scores(network, laid)[0] for network in self._networks]
+            scores[read] = np.mean(found, axis=0)
+        return scores
 
-    def _logits(
-        self, question: str, places: Sequence[Place]
-    ) -> tuple[list[FloatArray], list[float]]:
-        """For every sentence a logit for each word, and one for how it covers the question."""
+    def _laid_out(self, question: str, places: Sequence[Place]) -> "_Laid":
+        """All sentences one after another, with blank rows between that keep them apart."""
         asked = read_words(question, MAX_QUESTION_WORDS)
         found = [read_words(place.text) for place in places]
-        if not asked.words or not any(one.words for one in found):
-            return [np.zeros(len(one.words), np.float32) for one in found], [0.0] * len(found)
-        w = self._weights
+        lengths = np.array([len(one.words) for one in found])
+        first = np.cumsum(lengths + GAP) - lengths - GAP
+        n_rows = int(first[-1] + lengths[-1]) + GAP
+        vectors = np.zeros((n_rows, self._vectors.table.shape[1]), np.float32)
+        tags = np.full(n_rows, PADDING)
+        mask = np.zeros((n_rows, 1), np.float32)
+        rows = np.concatenate([np.arange(a, a + n) for a, n in zip(first, lengths, strict=True)])
+        vectors[rows] = self._rows([word for one in found for word in one.words])
+        tags[rows] = np.concatenate([one.tags for one in found])
+        mask[rows] = 1
+        n_windows = 1 + np.maximum(lengths - WINDOW + STEP - 1, 0) // STEP
+        first_window = np.cumsum(n_windows) - n_windows
+        sentence = np.repeat(np.arange(len(found)), n_windows)
+        begin = first[sentence] + STEP * (np.arange(len(sentence)) - first_window[sentence])
+        end = np.minimum(begin + WINDOW, (first + lengths)[sentence])
+        inside = begin[:, None] + np.arange(WINDOW)
         query = self._rows(asked.words)
-        projected = np.tanh(query @ w["proj.weight"].T + w["proj.bias"])
-        hidden = self._question(projected, asked.tags)
-        pooled = _softmax(hidden @ w["qatt.weight"][0]) @ hidden
-        vectors, tags, mask, starts = self._laid_out(found)
-        spans = [slice(a, a + len(one.words)) for a, one in zip(starts, found, strict=True)]
-        cosines = vectors @ query.T
-        own = np.tanh(vectors @ w["proj.weight"].T + w["proj.bias"])
-        near = self._near(places, query)
-        cover = self._covered(projected, hidden, [(cosines[s], own[s]) for s in spans], near)
-        nearest = np.clip(cosines.max(axis=1), 0, 1)
-        aligned = _softmax(SHARPNESS * cosines) @ projected
-        flags = np.stack([nearest, nearest > EXACT, np.ones_like(nearest)], axis=1)
-        columns = [own, aligned, own * aligned, w["tag.weight"][tags], flags]
-        rows = np.concatenate(columns, axis=1).astype(np.float32) * mask
-        rows = _convolved(rows, w["c1.weight"], w["c1.bias"]) * mask
-        for layer in ("c2", "c3"):
-            rows = _convolved(rows, w[f"{layer}.weight"], w[f"{layer}.bias"]) * mask + rows
-        sought = w["u.weight"][0] + w["b.weight"] @ pooled + cover @ w["c.weight"].T
-        words = [
-            np.asarray(rows[span] @ own_sought + w["u.bias"][0])
-            for span, own_sought in zip(spans, sought, strict=True)
-        ]
-        return words, (cover @ w["v.weight"][0]).tolist()
-
-    def _covered(
-        self,
-        projected: FloatArray,
-        hidden: FloatArray,
-        sentences: Sequence[tuple[FloatArray, FloatArray]],
-        near: FloatArray,
-    ) -> FloatArray:
-        """What becomes of the question's words in every sentence: `(n_sentences, n_features)`.
-
-        A sentence is given as its words' cosines with the question's and their projected vectors,
-        `near` as the nearness of each of the question's words to the text around the sentence.
-        """
-        w = self._weights
-        n_words = len(projected)
-        inside = np.zeros((len(sentences), n_words), np.float32)
-        aligned = np.zeros((len(sentences), *projected.shape), np.float32)
-        for i, (cosines, own) in enumerate(sentences):
-            if len(own):
-                inside[i] = np.clip(cosines.max(axis=0), 0, 1)
-                aligned[i] = _softmax(SHARPNESS * cosines.T) @ own
-        flags = np.stack([inside, inside > EXACT, near, near > EXACT], axis=2)
-        told = np.broadcast_to(hidden, (len(sentences), *hidden.shape))
-        columns = np.concatenate([told, aligned, aligned * projected, flags], axis=2)
-        compared = np.maximum(columns @ w["cmp.weight"].T + w["cmp.bias"], 0)
-        share = _softmax(hidden @ w["catt.weight"][0])
-        both = np.concatenate([share @ compared, compared.max(axis=1)], axis=1)
-        return np.asarray(np.maximum(both @ w["agg.weight"].T + w["agg.bias"], 0), np.float32)
+        return _Laid(
+            query=query,
+            query_tags=asked.tags,
+            vectors=vectors,
+            tags=tags,
+            mask=mask,
+            cosines=vectors @ query.T,
+            near=self._near(places, query),
+            sentence=sentence,
+            first_window=first_window,
+            bounds=np.stack([begin, end], axis=1).ravel(),
+            inside=np.minimum(inside, n_rows - 1),
+            in_window=inside < end[:, None],
+        )
 
     def _near(self, places: Sequence[Place], query: FloatArray) -> FloatArray:
         """How near each of the question's words is to a word of the text around every sentence."""
@@ -208,33 +190,89 @@ class Reader:
             known[around] = np.clip((rows @ query.T).max(axis=0), 0, 1)
         return np.stack([known[place.around] for place in places])
 
-    def _laid_out(
-        self, found: Sequence[Words]
-    ) -> tuple[FloatArray, IntArray, FloatArray, list[int]]:
-        """All sentences one after another, with blank rows between that keep them apart."""
-        n_rows = sum(len(one.words) + GAP for one in found)
-        vectors = np.zeros((n_rows, self._vectors.table.shape[1]), np.float32)
-        tags = np.full(n_rows, PADDING)
-        mask = np.zeros((n_rows, 1), np.float32)
-        flat = self._rows([word for one in found for word in one.words])
-        starts, at, taken = [], 0, 0
-        for one in found:
-            n = len(one.words)
-            starts.append(at)
-            vectors[at : at + n] = flat[taken : taken + n]
-            tags[at : at + n] = one.tags
-            mask[at : at + n] = 1
-            at, taken = at + n + GAP, taken + n
-        return vectors, tags, mask, starts
-
-    def _question(self, projected: FloatArray, tags: IntArray) -> FloatArray:
-        w = self._weights
-        inputs = np.concatenate([projected, w["tag.weight"][tags]], axis=1)
-        return _convolved(inputs, w["qconv.weight"], w["qconv.bias"])
-
     def _rows(self, words: Sequence[str]) -> FloatArray:
         rows = self._vectors.rows(words)
         return self._vectors.table[rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """A question and its sentences as numbers; blank rows keep the sentences apart."""
+
+    query: FloatArray  # (n_words, dim)
+    query_tags: IntArray
+    vectors: FloatArray  # (n_rows, dim)
+    tags: IntArray
+    mask: FloatArray  # (n_rows, 1)
+    cosines: FloatArray  # (n_rows, n_words)
+    near: FloatArray  # (n_sentences, n_words), to the text around the sentence
+    sentence: IntArray  # (n_windows,), that the window is of
+    first_window: IntArray  # (n_sentences,)
+    bounds: IntArray  # (2 * n_windows,), first row of each window and the one after its last
+    inside: IntArray  # (n_windows, WINDOW), its rows
+    in_window: npt.NDArray[np.bool_]  # (n_windows, WINDOW), which of them it has
+
+
+def _scores(w: Network, laid: _Laid) -> tuple[FloatArray, FloatArray]:
+    """Scores of the sentences `(n_sentences,)`, and of every word to belong to an answer."""
+    projected = np.tanh(laid.query @ w["proj.weight"].T + w["proj.bias"])
+    inputs = np.concatenate([projected, w["tag.weight"][laid.query_tags]], axis=1)
+    asked = _convolved(inputs, w["qconv.weight"], w["qconv.bias"])
+    own = np.tanh(laid.vectors @ w["proj.weight"].T + w["proj.bias"]) * laid.mask
+    tags = w["tag.weight"][laid.tags] * laid.mask
+    cover = _covered(w, projected, asked, own, tags, laid)
+    nearest = np.clip(laid.cosines.max(axis=1), 0, 1)
+    aligned = _softmax(SHARPNESS * laid.cosines) @ projected
+    flags = np.stack([nearest, nearest > EXACT, np.ones_like(nearest)], axis=1)
+    columns = [own, aligned, own * aligned, tags, flags]
+    rows = np.concatenate(columns, axis=1).astype(np.float32) * laid.mask
+    rows = _convolved(rows, w["c1.weight"], w["c1.bias"]) * laid.mask
+    for layer in ("c2", "c3"):
+        rows = _convolved(rows, w[f"{layer}.weight"], w[f"{layer}.bias"]) * laid.mask + rows
+    pooled = _softmax(asked @ w["qatt.weight"][0]) @ asked
+    words = rows @ (w["u.weight"][0] + w["b.weight"] @ pooled) + w["u.bias"][0]
+    at = laid.inside
+    sought = cover @ w["c.weight"].T
+    logits = words[at] + np.einsum("wlh,wh->wl", rows[at], sought)
+    logits = np.where(laid.in_window, logits, _NEVER)
+    scores = _log_sum_exp(logits) + cover @ w["v.weight"][0]
+    best = np.full(len(words), _NEVER, np.float32)
+    np.maximum.at(best, at, logits)
+    return np.maximum.reduceat(scores, laid.first_window), best
+
+
+def _covered(
+    w: Network,
+    projected: FloatArray,
+    asked: FloatArray,
+    own: FloatArray,
+    tags: FloatArray,
+    laid: _Laid,
+) -> FloatArray:
+    """What becomes of the question's words in every window: `(n_windows, n_features)`."""
+    rows = np.concatenate([own, tags], axis=1)
+    found = _convolved(rows, w["sconv.weight"], w["sconv.bias"])
+    sought = _unit(np.concatenate([asked, projected], axis=1) @ w["mq.weight"].T + w["mq.bias"])
+    found = _unit(np.concatenate([found, own], axis=1) @ w["ms.weight"].T + w["ms.bias"])
+    near = [_highest(laid.cosines, laid), _highest(found @ sought.T, laid)]
+    whole = [np.maximum.reduceat(x, laid.first_window)[laid.sentence] for x in near]
+    near[0], whole[0] = np.clip(near[0], 0, 1), np.clip(whole[0], 0, 1)
+    around = laid.near[laid.sentence]
+    flags = [near[0], near[0] > EXACT, near[1], *whole, whole[0] > EXACT, around, around > EXACT]
+    of_words = asked @ w["cq.weight"].T + w["cq.bias"]
+    compared = np.maximum(of_words + np.stack(flags, axis=2) @ w["cf.weight"].T, 0)
+    share = _softmax(asked @ w["catt.weight"][0])
+    both = np.concatenate([share @ compared, compared.max(axis=1)], axis=1)
+    return np.asarray(np.maximum(both @ w["agg.weight"].T + w["agg.bias"], 0), np.float32)
+
+
+def _highest(x: FloatArray, laid: _Laid) -> FloatArray:
+    """The highest of the rows of every window."""
+    return np.asarray(np.maximum.reduceat(x, laid.bounds)[::2])
+
+
+def _unit(x: FloatArray) -> FloatArray:
+    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12))
 
 
 def _convolved(x: FloatArray, weight: FloatArray, bias: FloatArray) -> FloatArray:
@@ -250,20 +288,18 @@ def _softmax(x: FloatArray) -> FloatArray:
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
-def _log_sum_exp(x: FloatArray) -> float:
-    top = float(x.max())
-    return top + float(np.log(np.exp(x - top).sum()))
-
-
-def _best_window(x: FloatArray) -> float:
-    """The score of the best words that stand together: a sentence gains nothing by its length."""
-    last = max(len(x) - WINDOW, 0)
-    starts = [*range(0, last, WINDOW // 2), last]
-    return max(_log_sum_exp(x[a : a + WINDOW]) for a in starts)
+def _log_sum_exp(x: FloatArray) -> FloatArray:
+    top = x.max(axis=-1, keepdims=True)
+    return np.asarray(top[..., 0] + np.log(np.exp(x - top).sum(axis=-1)))
 
 
 @cache
-def _load() -> dict[str, FloatArray]:
+def networks() -> tuple[Network, ...]:
+    """The networks of the file; the weights of each begin with its number."""
     from safetensors.numpy import load
 
-    return {name: rows.astype(np.float32) for name, rows in load(FILE.read_bytes()).items()}
+    found: dict[str, Network] = {}
+    for name, rows in load(FILE.read_bytes()).items():
+        number, weight = name.split(".", 1)
+        found.setdefault(number, {})[weight] = rows.astype(np.float32)
+    return tuple(found.values())

@@ -242,7 +242,7 @@ _UNIT_CLASSES: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
 )
 _NUMBER = re.compile(
     r"[0-9０-９][0-9０-９.,]*|[一二两三四五六七八九十百千]+"
-    r"(?=[个项条件家年月日天次名人倍成大类种级]|点[半钟整至到])|"
+    r"(?=[个项条件家年月日天周次名人倍成大类种级]|小时|分钟|点[半钟整至到])|"
     r"(?<=[近超逾约上])[百千万亿](?=[余多]?[个项条件家年天次名人元笔户份宗])|"
     r"每(?=[日天周月年]|季度)"  # how often
 )
@@ -290,11 +290,7 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
         unit = _asked_unit(question)
         return 1.0, float(bool(unit) and any(unit in number for number in numbers))
     if intent.wants in ("person", "place"):
-        new = _new_names(question, text)
-        if new.persons if intent.wants == "person" else new.places:
-            return 1.0, 0.0
-        # An office may be meant by 谁 and a counter by 哪里.
-        return (0.0, 0.0) if _NAME.search(text) or _OFFICE.search(text) else (-1.0, 0.0)
+        return _names_one(intent, question, text), 0.0
     if intent.wants in ("name", "") and (called := _named(question, text)):
         return called, 0.0
     if intent.wants in _HELD:
@@ -307,6 +303,11 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
 _ASKS_FIRM = re.compile(
     r"哪(?:[个一几]|[两二三四五六七八九十]|\d+)?[家个][^,。?]{0,4}(?:公司|企业|厂商|厂家|供应商|开发商)|"
     r"哪(?:些|几家|个)?(?:厂商|厂家|供应商|开发商)"
+)
+_ASKS_PERSON = re.compile(
+    r"(?:[长任记官师员士人席裁]|负责人|联系人)(?:是|叫|都?有)?(?:谁|哪位)|谁(?:是|任|当)|"
+    r"叫什么|叫啥|姓|名字|哪位|\bwho is\b",
+    re.IGNORECASE,
 )
 _ASKS_NAMES = re.compile(
     r"叫什么|叫啥|什么名|名单(?:有|是|[?]?$)|(?:名称|名字)(?:是|叫)|分别(?:是|叫|有)(?:哪几[家个]|谁|哪些(?:公司|企业|银行|城市|国家))"
@@ -327,6 +328,16 @@ def _named(question: str, text: str) -> float:
         return 1.0 if new.others or _FIRM.search(text) else -1.0
     named = new.others or new.persons or new.places or _NAME.search(text)
     return 1.0 if named else -1.0
+
+
+def _names_one(intent: Intent, question: str, text: str) -> float:
+    """Whether a sentence names a person or place: 1; -1 if not, and 0 if others may be meant."""
+    new = _new_names(question, text)
+    if new.persons if intent.wants == "person" else new.places:
+        return 1.0
+    # An office may be meant by 谁, a counter by 哪里; who does a thing may go without saying.
+    must_name = intent.wants == "place" or _ASKS_PERSON.search(question)
+    return -1.0 if must_name and not _NAME.search(text) and not _OFFICE.search(text) else 0.0
 
 
 def _new_names(question: str, text: str) -> Names:

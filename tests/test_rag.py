@@ -125,13 +125,20 @@ def test_a_number_must_be_of_the_kind_that_is_asked_for() -> None:
         ("解决了多少条诉求?", "努力解决诉求", False),
         ("花了多少钱?", "建成厂房34万㎡", False),
         ("该向谁申请?", "向作出决定的部门申请", True),
-        ("该向谁申请?", "申请更加方便", False),
+        ("工人工资谁先垫?", "采取欠薪垫付等措施", True),
+        ("垫付中心的主任是谁?", "采取欠薪垫付等措施", False),
+        ("在哪里申请?", "申请更加方便", False),
         ("服务哪些企业?", "服务各地重点企业", True),
     ],
 )
 def test_a_sentence_holds_the_kind_of_answer_or_not(question, text, fits) -> None:
     intent = read_intent(question, PLACES)
     assert (min(answer_kind(intent, question, text)) >= 0) == fits
+
+
+def test_common_words_are_no_places() -> None:
+    intent = read_intent("海关上门帮忙,惠及多少家北京的企业?", [])
+    assert intent.mentions == ("北京",)
 
 
 def test_a_firm_must_be_named_where_a_firm_is_asked_for() -> None:
@@ -473,6 +480,7 @@ def test_a_sentence_that_addresses_the_machine_is_never_an_answer(tmp_path) -> N
         ("税宝的开发商是哪家公司?", "开发商"),
         ("公平竞争系统花了多少预算?", "预算"),
         ("东莞怎么做代办", ""),
+        ("有多少台ATM机能用?", "ATM机能"),  # as the dictionary cuts it
     ],
 )
 def test_the_noun_that_is_asked_about_is_found(question, noun) -> None:

@@ -11,7 +11,7 @@ from corpus.types import Chunk
 from embeddings.encoder import load_encoder
 from embeddings.words import WordVectors
 from eval import fit_reader
-from eval.fit_reader import Batch, Example, ReaderNetwork, example, make_batch
+from eval.fit_reader import Batch, Example, ReaderNetwork, Texts, example, make_batch
 from eval.groups import Group
 from rag import reader
 from rag.reader import MAX_WORDS, WINDOW, Place, Reader, read_words
@@ -37,11 +37,12 @@ def network(vectors, tmp_path, monkeypatch):
     """A network with random weights that the reader takes for its own."""
     torch.manual_seed(0)
     made = ReaderNetwork(vectors.table.shape[1]).eval()
-    save_file(made.state_dict(), tmp_path / "reader.safetensors")
+    weights = {f"0.{name}": tensor for name, tensor in made.state_dict().items()}
+    save_file(weights, tmp_path / "reader.safetensors")
     monkeypatch.setattr(reader, "FILE", tmp_path / "reader.safetensors")
-    reader._load.cache_clear()
+    reader.networks.cache_clear()
     yield made
-    reader._load.cache_clear()
+    reader.networks.cache_clear()
 
 
 def _places(texts: tuple[str, ...] | list[str] = TEXTS) -> list[Place]:
@@ -54,12 +55,14 @@ def _example(texts: tuple[str, ...], right: int) -> Example:
     return Example(QUESTION, tuple(_places(texts)), rows, relevant, (None,) * len(texts), relevant)
 
 
-def test_numpy_computes_what_torch_computes(network: ReaderNetwork, vectors: WordVectors) -> None:
+def _batch(*examples: Example) -> Batch:
     # With this seed no answer is taken away.
-    batch: Batch = make_batch([_example(TEXTS, 0)], vectors, random.Random(0))
+    return make_batch(examples, Texts(examples, load_encoder()), random.Random(0))
+
+
+def test_numpy_computes_what_torch_computes(network: ReaderNetwork, vectors: WordVectors) -> None:
     with torch.no_grad():
-        words, cover = network(batch)
-    expected = (torch.logsumexp(words, -1) + cover).numpy()
+        _, expected = network(_batch(_example(TEXTS, 0)))
     np.testing.assert_allclose(Reader(vectors).read(QUESTION, _places()), expected, atol=1e-4)
 
 
@@ -88,10 +91,11 @@ def test_what_stands_late_in_a_long_sentence_is_read(vectors: WordVectors) -> No
 
 
 def test_a_sentence_gains_nothing_by_its_length(vectors: WordVectors) -> None:
-    once, often = "近年来,东莞市持续推进改革,", "近年来,东莞市持续推进改革," * 16
-    window = "近年来,东莞市持续推进改革," * 7
-    short, full, long = Reader(vectors).read(QUESTION, _places([once, window, often]))
-    assert abs(long - full) < abs(full - short)
+    filler = "近年来,东莞市持续推进改革,"
+    once, window, often = (Place(filler * n, AROUND) for n in (1, 4, 16))
+    assert len(read_words(window.text).words) >= WINDOW
+    short, full, long = Reader(vectors).read(QUESTION, [once, window, often])
+    assert abs(long - full) < abs(full - short) / 2
 
 
 def test_words_are_cut_to_the_limit_and_tagged() -> None:
@@ -112,18 +116,16 @@ def test_the_words_of_an_answer_are_found_in_their_sentence() -> None:
 
 
 def test_a_network_learns_which_sentence_answers(
-    vectors: WordVectors, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fit_reader, "EPOCHS", 80)
     monkeypatch.setattr(fit_reader, "TAKEN_AWAY", 0.0)
+    unseen = _example(("另有77台机器投用。", "另有机器投用,反映很好。"), 0)
     asked = [
         _example((f"共{n}台设备投入使用。", "设备已经投入使用,效果良好。"), 0) for n in range(16)
     ]
-    network = fit_reader.train(asked, [], vectors)
-    batch = make_batch(
-        [_example(("另有77台机器投用。", "另有机器投用,反映很好。"), 0)], vectors, random.Random(0)
-    )
+    texts = Texts([*asked, unseen], load_encoder())
+    network = fit_reader.train(asked, [], texts)
     with torch.no_grad():
-        words, cover = network(batch)
-    scores = torch.logsumexp(words, -1) + cover
+        _, scores = network(make_batch([unseen], texts, random.Random(0)))
     assert scores[0] > scores[1] + 1
