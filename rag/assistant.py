@@ -47,6 +47,11 @@ N_HITS_ACROSS = 200  # ... to a question over all cases
 N_HITS_PART = 12  # ... to one part of a comparison
 N_NEAREST = 3
 
+UNSURE = (
+    "把握不大：材料可能没有直接说到，请打开原文核对。",
+    "Not sure: the documents may not say this directly; please check the sources.",
+)
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -243,6 +248,10 @@ class Assistant:
         yield turn.stage("generate")
         draft = self._verified(draft, evidence, turn.snapshot.encoder)
         yield turn.stage("verify")
+        unsure = not draft.refused and evidence.confidence < self.config.answers.sure_from
+        notice = UNSURE if unsure else ("", "")
+        if failure:
+            notice = failure.zh, failure.en
         yield _finished(
             Answer(
                 question=question,
@@ -258,8 +267,8 @@ class Assistant:
                 table=draft.table,
                 stages=turn.stages,
                 confidence=evidence.confidence,
-                notice=failure.zh if failure else "",
-                notice_en=failure.en if failure else "",
+                notice=notice[0],
+                notice_en=notice[1],
             ),
             evidence,
         )

@@ -136,6 +136,15 @@ def test_a_sentence_holds_the_kind_of_answer_or_not(question, text, fits) -> Non
     assert (min(answer_kind(intent, question, text)) >= 0) == fits
 
 
+def test_an_answer_that_may_be_beside_the_point_says_so(assistant, monkeypatch) -> None:
+    question = "深圳有多少台ATM机支持外卡取现?"
+    assert assistant.ask(question).notice == ""
+    answers = replace(assistant.config.answers, sure_from=1.0)
+    monkeypatch.setattr(assistant, "config", replace(assistant.config, answers=answers))
+    assert assistant.ask(question).notice.startswith("把握不大")
+    assert assistant.ask("今天天气怎么样?").notice == ""  # refused: nothing to be unsure of
+
+
 def test_common_words_are_no_places() -> None:
     intent = read_intent("海关上门帮忙,惠及多少家北京的企业?", [])
     assert intent.mentions == ("北京",)
