@@ -14,6 +14,7 @@ from eval import fit_reader
 from eval.fit_reader import Batch, Example, ReaderNetwork, Texts, example, make_batch
 from eval.groups import Group
 from rag import reader
+from rag.assistant import Assistant
 from rag.reader import MAX_WORDS, WINDOW, Place, Reader, read_words
 from rag.select import FEATURES, Candidate
 from rag.types import Hit
@@ -113,6 +114,13 @@ def test_the_words_of_an_answer_are_found_in_their_sentence() -> None:
     assert "".join(marked) == "1623个"
     lost = example(Group(QUESTION, (candidate,), np.array([True]), "没有的"))
     assert lost.marks == (None,)
+
+
+def test_a_reader_does_not_choose_what_the_next_one_learns_from(tmp_path) -> None:
+    with Assistant.open(tmp_path) as assistant:
+        found = fit_reader.unread(assistant).evidence(QUESTION)
+    assert any("ATM" in candidate.text for candidate in found.candidates)
+    assert {candidate.feature("reader") for candidate in found.candidates} == {0.0}
 
 
 def test_a_network_learns_which_sentence_answers(
