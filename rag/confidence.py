@@ -19,7 +19,7 @@ from rag.select import Candidate
 
 FILE = Path(str(files("rag") / "refusal.safetensors"))
 LIMIT = 4.0  # standard deviations beyond which a feature tells nothing more
-UNFIT = 0.4  # of the confidence is left where no sentence holds the kind of answer asked for
+UNFIT = 0.2  # of the confidence is left where no sentence holds the kind of answer asked for
 
 # The highest value that any candidate has: what no sentence has, the documents do not say.
 _ANYWHERE = (

@@ -335,9 +335,10 @@ def _names_one(intent: Intent, question: str, text: str) -> float:
     new = _new_names(question, text)
     if new.persons if intent.wants == "person" else new.places:
         return 1.0
-    # An office may be meant by 谁, a counter by 哪里; who does a thing may go without saying.
-    must_name = intent.wants == "place" or _ASKS_PERSON.search(question)
-    return -1.0 if must_name and not _NAME.search(text) and not _OFFICE.search(text) else 0.0
+    # Who does a thing may be an office or go without saying; who the head of one is may not.
+    if intent.wants == "person":
+        return -1.0 if _ASKS_PERSON.search(question) else 0.0
+    return 0.0 if _NAME.search(text) or _OFFICE.search(text) else -1.0
 
 
 def _new_names(question: str, text: str) -> Names:
