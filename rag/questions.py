@@ -185,15 +185,21 @@ def _foreign(char: str) -> bool:
     return not name.startswith(("CJK", "LATIN", "FULLWIDTH LATIN"))
 
 
+# 能告诉我有多少家吗 asks for a number in a polite way.
+_REQUEST = re.compile(
+    r"[你您]?(?:能不能|能否|可不可以|可否|可以|能)(?:请|帮我|给我)?(?:告诉|说|讲|介绍|查|列)"
+    r"[我出说讲绍一下]*吗?"
+)
 # 要交多少税能提前问吗 wants a yes or no, whatever stands in it.
 _YES_OR_NO = re.compile(
-    r"[吗么没][?]?$|没有[?]?$|有没有|是不是|能不能|能否|是否|可不可以|会不会|要不要|([\u4e00-\u9fff])不\1"
+    r"(?:吗|没|(?<![什怎这那多])么)[?]?$|没有[?]?$|有没有|是不是|能不能|能否|是否|可不可以|会不会|要不要|([\u4e00-\u9fff])不\1"
 )
 
 
 def _asking(question: str) -> str:
     """The clauses of a question that want a thing rather than a yes or no."""
-    clauses = re.split(r"[,;。?!]", question.rstrip("?!。 "))
+    question = _REQUEST.sub("", question).rstrip("?!。,; ")
+    clauses = re.split(r"[,;。?!]", question)
     yes_or_no = [bool(_YES_OR_NO.search(clause)) for clause in clauses]
     if not any(yes_or_no):
         return question

@@ -260,6 +260,10 @@ def test_the_short_answer_comes_first_where_it_is_clear(assistant, question, sho
         ("申请要交多少钱能提前问吗?", ""),  # yes or no
         ("系统上线了吗,是什么时候?", "date"),
         ("近几年做了什么?", ""),
+        ("联系电话是什么?", "contact"),
+        ("为什么?", "reason"),
+        ("能不能告诉我有多少家企业?", "number"),
+        ("受理了多少案件,能说一下吗?", "number"),
     ],
 )
 def test_contacts_and_persons_are_asked_for_by_name(question, wants) -> None:
