@@ -171,7 +171,8 @@ class ReaderNetwork(nn.Module):
 
 def _highest(x: Tensor) -> Tensor:
     """The highest of `(n_sentences, width, n)` in every window: `(n_sentences, n_windows, n)`."""
-    missing = max(WINDOW - x.shape[1], -(x.shape[1] - WINDOW) % STEP if x.shape[1] > WINDOW else 0)
+    short = WINDOW - x.shape[1]
+    missing = short if short > 0 else short % STEP
     padded = functional.pad(x, (0, 0, 0, missing), value=-1.0)
     return functional.max_pool1d(padded.transpose(1, 2), WINDOW, STEP).transpose(1, 2)
 

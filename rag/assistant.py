@@ -249,9 +249,7 @@ class Assistant:
         draft = self._verified(draft, evidence, turn.snapshot.encoder)
         yield turn.stage("verify")
         unsure = not draft.refused and evidence.confidence < self.config.answers.sure_from
-        notice = UNSURE if unsure else ("", "")
-        if failure:
-            notice = failure.zh, failure.en
+        notice = (failure.zh, failure.en) if failure else UNSURE if unsure else ("", "")
         yield _finished(
             Answer(
                 question=question,

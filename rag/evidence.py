@@ -92,7 +92,7 @@ def gather(
         return asked, candidates(asked, own_hits)
 
     asked, found = select(question, intent, hits)
-    if intent.kind == "compare" and found and _speaks_of_all(found[0], intent):
+    if found and _speaks_of_all(found[0], intent) and about_both(question, intent) != intent:
         intent = about_both(question, intent)
         asked, found = select(question, intent, hits)
     parts = []
@@ -127,8 +127,8 @@ def gather(
 
 def _speaks_of_all(best: Candidate, intent: Intent) -> bool:
     """Whether one sentence speaks of all the places that the question names."""
-    said = named_places(best.text, intent.places)
-    return bool(said) and set(said) == set(intent.places)
+    n_said = len(named_places(best.text, intent.places))
+    return n_said == len(intent.places) > 1
 
 
 def short_answer(asked: Asked, best: Candidate) -> tuple[int, int] | None:

@@ -122,8 +122,10 @@ class Reader:
         if len(fold(place.text)) != len(place.text) or not read.words or not asked.words:
             return [0.0] * len(spans)  # offsets do not carry over
         laid = self._laid_out(question, [place])
-        found = np.mean([_scores(network, laid)[1] for network in self._networks], axis=0)
-        logits = found[: len(read.words)]
+        found = np.mean([_logits(network, laid)[0] for network in self._networks], axis=0)
+        rows = np.full(len(laid.mask), _NEVER)
+        np.maximum.at(rows, laid.inside, found)  # a word counts as in its best window
+        logits = rows[: len(read.words)]
         within = [
             [
                 float(logit)
@@ -141,7 +143,7 @@ class Reader:
         read = [i for i, place in enumerate(places) if read_words(place.text).words]
         if read:
             laid = self._laid_out(question, [places[i] for i in read])
-            found = [_scores(network, laid)[0] for network in self._networks]
+            found = [_scores(network, laid) for network in self._networks]
             scores[read] = np.mean(found, axis=0)
         return scores
 
@@ -213,8 +215,15 @@ class _Laid:
     in_window: npt.NDArray[np.bool_]  # (n_windows, WINDOW), which of them it has
 
 
-def _scores(w: Network, laid: _Laid) -> tuple[FloatArray, FloatArray]:
-    """Scores of the sentences `(n_sentences,)`, and of every word to belong to an answer."""
+def _scores(w: Network, laid: _Laid) -> FloatArray:
+    """Scores of the sentences `(n_sentences,)`: those of their best windows."""
+    logits, cover = _logits(w, laid)
+    scores = _log_sum_exp(logits) + cover @ w["v.weight"][0]
+    return np.asarray(np.maximum.reduceat(scores, laid.first_window))
+
+
+def _logits(w: Network, laid: _Laid) -> tuple[FloatArray, FloatArray]:
+    """Logits of the words to be of the answer `(n_windows, WINDOW)`, and `_covered`."""
     projected = np.tanh(laid.query @ w["proj.weight"].T + w["proj.bias"])
     inputs = np.concatenate([projected, w["tag.weight"][laid.query_tags]], axis=1)
     asked = _convolved(inputs, w["qconv.weight"], w["qconv.bias"])
@@ -234,11 +243,7 @@ def _scores(w: Network, laid: _Laid) -> tuple[FloatArray, FloatArray]:
     at = laid.inside
     sought = cover @ w["c.weight"].T
     logits = words[at] + np.einsum("wlh,wh->wl", rows[at], sought)
-    logits = np.where(laid.in_window, logits, _NEVER)
-    scores = _log_sum_exp(logits) + cover @ w["v.weight"][0]
-    best = np.full(len(words), _NEVER, np.float32)
-    np.maximum.at(best, at, logits)
-    return np.maximum.reduceat(scores, laid.first_window), best
+    return np.where(laid.in_window, logits, _NEVER), cover
 
 
 def _covered(
