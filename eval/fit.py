@@ -27,16 +27,16 @@ from safetensors.numpy import save_file
 from torch import Tensor, nn
 
 from embeddings.fold import fold
-from embeddings.training.data import load_news_questions
+from embeddings.training.data import PassageQuestion, load_news_questions, load_policy_questions
 from eval.benchmark import Benchmark, Passage, Query, filled_library, load_benchmark, read_rows
 from eval.groups import (
     Comprehension,
     comprehension_groups,
     load_comprehension,
     misspelt,
-    news_groups,
-    news_passages,
+    passage_groups,
     passage_name,
+    passages_of,
     sentence_groups,
 )
 from eval.questions import PRACTICE_FILE, Question, Span, gold_spans, load_questions
@@ -62,6 +62,7 @@ N_COMPREHENSION = 1_500  # questions on encyclopedia passages
 N_NEWS = 1_500  # questions on news
 COMPREHENSION_WEIGHT = 0.03  # of one of them in the refusal model
 NEWS_WEIGHT = 0.1  # of a question on news there
+POLICY_WEIGHT = 0.3  # of a question on policy passages there
 STRANGER_WEIGHT = 4.0  # of a question about anything else
 UNANSWERABLE_WEIGHT = 2.0  # of one question that somebody wrote to be unanswerable
 MISSPELT = 8  # every so many questions one is misspelt
@@ -232,7 +233,7 @@ def across_rows(assistant: Assistant, questions: Sequence[Question]) -> Rows:
         if evidence.intent.kind != "across":
             continue
         gold = {piece.case for piece in question.evidence}
-        for candidate, row in across.best_of_cases(evidence.candidates, evidence.literal):
+        for candidate, row in across.best_of_cases(evidence.candidates, evidence.literals):
             rows.append(row)
             labels.append(float(candidate.hit.chunk.case in gold))
     return np.array(rows), np.array(labels), np.ones(len(rows))
@@ -392,8 +393,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     practice = load_questions(PRACTICE_FILE)
-    written = [*load_questions(split="dev"), *(q for q in practice if q.split in ("fit", "near"))]
-    questions = [q for q in written if q.type != "english"]
+    questions = [*load_questions(split="dev")]
+    questions += [q for q in practice if q.split in ("fit", "near")]
     questions += [
         replace(q, type="typo", question=misspelt(q.question, i))
         for i, q in enumerate(questions)
@@ -413,7 +414,8 @@ def _fit_rerank(
 ) -> None:
     sets = []
     benchmarks = {name: load_benchmark(data, name) for name in ("rgb", "drcd", "stard")}
-    benchmarks["news"] = _news_benchmark(data)
+    benchmarks["news"] = _own_benchmark(load_news_questions(data))
+    benchmarks["policy"] = _own_benchmark(load_policy_questions())
     for name, benchmark in benchmarks.items():
         with filled_library(benchmark, folder / name) as assistant:
             sets.append(benchmark_groups(benchmark, assistant, 600))
@@ -430,15 +432,14 @@ def _fit_rerank(
     _write(out, "reread", rerank.READ_FEATURES, second, _offset(near, second))
 
 
-def _news_benchmark(data: Path) -> Benchmark:
-    """Questions on news that nothing was trained on, over all passages."""
-    asked = load_news_questions(data)
+def _own_benchmark(asked: Sequence[PassageQuestion]) -> Benchmark:
+    """Questions of our own that nothing was trained on, over all passages."""
     queries = [
         Query(str(i), one.question, (passage_name(one.passage),))
         for i, one in enumerate(asked)
         if one.split == "fit" and one.evidence
     ]
-    return Benchmark(news_passages(asked), tuple(queries))
+    return Benchmark(passages_of(asked), tuple(queries))
 
 
 def _nearest(group: Group, first: Array, n_read: int) -> Group:
@@ -461,25 +462,28 @@ def _fit_answers(folder: Path, questions: Sequence[Question], data: Path, out: P
     facts = [q for q in questions if q.answerable and q.type not in JOINT]
     read = load_comprehension(data)
     shown = {c.name: Passage(c.name, "", c.passage) for c in read if not _hidden(c)}
-    news = load_news_questions(data)
+    news, policy = load_news_questions(data), load_policy_questions()
     # All passages are rivals, whatever their questions are used for.
-    rivals = Benchmark(news_passages(news), ())
+    of_news, of_policy = (Benchmark(passages_of(asked), ()) for asked in (news, policy))
     news = [one for one in news if one.split == "fit"]
     news = news[:: max(1, len(news) // N_NEWS)]
+    policy = [one for one in policy if one.split == "fit"]
     # The reader was trained on the questions on the other passages.
     some = [c for c in read if c.number % 3 == 0]
     some = some[:: max(1, len(some) // N_COMPREHENSION)]
     with (
         Assistant.open(folder / "cases") as assistant,
         filled_library(Benchmark(tuple(shown.values()), ()), folder / "comprehension") as reader,
-        filled_library(rivals, folder / "news") as press,
+        filled_library(of_news, folder / "news") as press,
+        filled_library(of_policy, folder / "policy") as office,
     ):
         sets = [
             [(g.features, g.relevant) for g in found]
             for found in (
                 sentence_groups(assistant, facts),
                 comprehension_groups(reader, [c for c in some if not _hidden(c)]),
-                news_groups(press, [one for one in news if one.evidence]),
+                passage_groups(press, [one for one in news if one.evidence]),
+                passage_groups(office, [one for one in policy if one.evidence]),
             )
         ]
         _write(out, "sentence", select.FEATURES, fit_listwise(sets, select.PRIOR, 0.01))
@@ -499,6 +503,7 @@ def _fit_answers(folder: Path, questions: Sequence[Question], data: Path, out: P
             refusal_rows(assistant, questions, off_topic(data)),
             plain_rows(reader, [(c.question, not _hidden(c)) for c in some], COMPREHENSION_WEIGHT),
             plain_rows(press, [(one.question, bool(one.evidence)) for one in news], NEWS_WEIGHT),
+            plain_rows(office, [(o.question, bool(o.evidence)) for o in policy], POLICY_WEIGHT),
         ]
         rows, labels, weights = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         save_file(fit_network(rows, labels, weights), out.with_name(refusal.FILE.name))

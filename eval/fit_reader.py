@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from embeddings.encoder import Encoder, load_encoder
 from embeddings.fold import fold
-from embeddings.training.data import load_news_questions
+from embeddings.training.data import PassageQuestion, load_news_questions, load_policy_questions
 from embeddings.words import WordVectors
 from eval.benchmark import Benchmark, Passage, filled_library
 from eval.groups import (
@@ -37,8 +37,8 @@ from eval.groups import (
     load_comprehension,
     load_lay,
     misspelt,
-    news_groups,
-    news_passages,
+    passage_groups,
+    passages_of,
     sentence_groups,
 )
 from eval.questions import PRACTICE_FILE, load_questions
@@ -435,8 +435,10 @@ def collect(data: Path) -> tuple[list[Example], list[Example]]:
         # A question whose answer was not even found teaches nothing about choosing.
         groups = [group for group in groups if group.relevant.any()]
         _LOG.info("%d with lay questions", len(groups))
-        groups += _of_news(data, Path(folder) / "news")
+        groups += _of_passages(load_news_questions(data), Path(folder) / "news")
         _LOG.info("%d with questions on news", len(groups))
+        groups += _of_passages(load_policy_questions(), Path(folder) / "policy")
+        _LOG.info("%d with questions on policy", len(groups))
         with Assistant.open(Path(folder) / "cases") as assistant:
             practice = load_questions(PRACTICE_FILE, "train")
             practice += [
@@ -467,14 +469,14 @@ def _of_laws(data: Path, home: Path) -> list[Group]:
         return lay_groups(unread(assistant), some)
 
 
-def _of_news(data: Path, home: Path) -> list[Group]:
-    asked = [one for one in load_news_questions(data) if one.split == "train"]
+def _of_passages(asked: Sequence[PassageQuestion], home: Path) -> list[Group]:
+    asked = [one for one in asked if one.split == "train"]
     asked = [
         replace(one, question=misspelt(one.question, i)) if i % MISSPELT == 0 else one
         for i, one in enumerate(asked)
     ]
-    with filled_library(Benchmark(news_passages(asked), ()), home) as assistant:
-        return news_groups(unread(assistant), asked)
+    with filled_library(Benchmark(passages_of(asked), ()), home) as assistant:
+        return passage_groups(unread(assistant), asked)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

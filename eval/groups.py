@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embeddings.fold import fold
-from embeddings.training.data import NewsQuestion, load_law_questions
+from embeddings.training.data import PassageQuestion, load_law_questions
 from eval.benchmark import Passage, read_rows
 from eval.questions import Question, Span, gold_spans
 from rag.assistant import Assistant
@@ -92,10 +92,10 @@ def load_lay(data: Path) -> tuple[list[Passage], list[tuple[str, frozenset[str]]
     return list(kept.values()), [(query, frozenset(names)) for query, names in answers.items()]
 
 
-def news_passages(asked: Sequence[NewsQuestion]) -> tuple[Passage, ...]:
+def passages_of(asked: Sequence[PassageQuestion]) -> tuple[Passage, ...]:
     """The passages that the questions are on."""
-    found = dict.fromkeys(one.passage for one in asked)
-    return tuple(Passage(passage_name(text), "", text) for text in found)
+    found = dict.fromkeys((one.title, one.passage) for one in asked)
+    return tuple(Passage(passage_name(text), title, text) for title, text in found)
 
 
 def misspelt(question: str, seed: int) -> str:
@@ -145,7 +145,7 @@ def comprehension_groups(assistant: Assistant, asked: Sequence[Comprehension]) -
     return groups
 
 
-def news_groups(assistant: Assistant, asked: Sequence[NewsQuestion]) -> list[Group]:
+def passage_groups(assistant: Assistant, asked: Sequence[PassageQuestion]) -> list[Group]:
     """A sentence is relevant if it stands in the question's passage and is evidence there."""
     names = {info.id: info.name for info in assistant.library.documents()}
     groups = []

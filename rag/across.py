@@ -24,36 +24,41 @@ FEATURES = (
     "cosine",
     "cosine_context",
     "reader",
-    "literal",  # 1: the topic stands there word for word, -1: only elsewhere, 0: nowhere
+    "literal",  # 1: a literal topic stands there word for word, -1: only elsewhere, 0: nowhere
 )
 LEAST = 0.35  # probability from which a case is counted
 
 Case = tuple[int, int | None]  # a document and the number of a case in it
+Literals = tuple[str, ...]  # words of which a case must hold one as it is
 
 _MENTIONS = re.compile(r"提到|提及|出现|讲到|说到|写到|谈到")
 _QUOTED = re.compile(r"[“\"《]([^”\"》]{1,40})[”\"》]")
+_ALTERNATIVES = re.compile(r"或|、")
 _JOINING = re.compile(r"案例|里面?|中|过|与|跟|和|或者?|以及|有关|相关|企业$|的")
 
 
-def speaking(candidates: Sequence[Candidate], literal: str, question: str) -> list[Candidate]:
+def speaking(candidates: Sequence[Candidate], literals: Literals, question: str) -> list[Candidate]:
     """The best sentence of every case that speaks of the topic, in the order of the documents.
 
-    `literal` is what `literal_topic` found; who asks where it is mentioned means the word itself.
+    `literals` are what `literal_topics` found; who asks where they are mentioned means the words.
     """
     speaks = fitted("across", FEATURES)
-    word = literal if _MENTIONS.search(question) else ""
     chosen = []
-    for candidate, row in best_of_cases(candidates, literal):
-        if not stands_in(word, candidate.text):
+    for candidate, row in best_of_cases(candidates, literals):
+        if literals and _MENTIONS.search(question) and not stands_in(literals, candidate.text):
             continue
         if speaks.scores(np.array(row)) >= LEAST:
             chosen.append(candidate)
     return sorted(chosen, key=lambda c: (c.hit.chunk.document_id, c.start))
 
 
-def stands_in(literal: str, text: str) -> bool:
-    """Whether a text holds the literal topic, but not across two words: 数字人 in 数字人民币."""
-    return any(not _cuts_a_word(at, literal, text) for at in _found_at(literal, text))
+def stands_in(literals: Literals, text: str) -> bool:
+    """Whether a text holds a literal topic, but not across two words: 数字人 in 数字人民币."""
+    return any(
+        not _cuts_a_word(at, literal, text)
+        for literal in literals
+        for at in _found_at(literal, text)
+    )
 
 
 def _found_at(literal: str, text: str) -> Iterator[int]:
@@ -76,29 +81,34 @@ def _words(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def best_of_cases(
-    candidates: Sequence[Candidate], literal: str
+    candidates: Sequence[Candidate], literals: Literals
 ) -> list[tuple[Candidate, list[float]]]:
-    """For every case its best sentence, one with the literal topic first, and its features."""
+    """For every case its best sentence, one with a literal topic first, and its features."""
     found: dict[Case, Candidate] = {}
     for candidate in candidates:
         key = (candidate.hit.chunk.document_id, candidate.hit.chunk.case)
         known = found.setdefault(key, candidate)
-        if stands_in(literal, candidate.text) and not stands_in(literal, known.text):
+        if stands_in(literals, candidate.text) and not stands_in(literals, known.text):
             found[key] = candidate
     top = max((c.score for c in candidates), default=0.0)
-    return [(c, _features(c, top, literal)) for c in found.values()]
+    return [(c, _features(c, top, literals)) for c in found.values()]
 
 
-def _features(candidate: Candidate, top: float, literal: str) -> list[float]:
-    stands = 0.0 if not literal else 1.0 if stands_in(literal, candidate.text) else -1.0
+def _features(candidate: Candidate, top: float, literals: Literals) -> list[float]:
+    stands = 0.0 if not literals else 1.0 if stands_in(literals, candidate.text) else -1.0
     own = [candidate.feature(name) for name in FEATURES[1:-1]]
     return [top - candidate.score, *own, stands]
 
 
-def literal_topic(question: str, intent: Intent, found: Sequence[Candidate]) -> str:
-    """What a case may hold word for word: a quoted word, or the topic if some sentence has it."""
-    if quoted := _QUOTED.search(question):
-        return quoted[1]
+def literal_topics(question: str, intent: Intent, found: Sequence[Candidate]) -> Literals:
+    """What a case may hold word for word: what is quoted, or the topic if some sentence has it.
+
+    Of alternatives (人工智能或者大模型) any will do; else all words must stand somewhere.
+    """
+    if quoted := _QUOTED.findall(question):
+        return tuple(quoted)
     words = _JOINING.sub(" ", intent.topic).split()
-    present = [word for word in words if any(stands_in(word, c.text) for c in found)]
-    return max(present, key=len) if words and len(present) == len(words) else ""
+    present = [word for word in words if any(stands_in((word,), c.text) for c in found)]
+    if _ALTERNATIVES.search(question):
+        return tuple(word for word in present if len(word) > 1)
+    return (max(present, key=len),) if words and len(present) == len(words) else ()

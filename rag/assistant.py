@@ -133,10 +133,10 @@ class Assistant:
         QuestionError
             If the question is empty or too long.
         """
-        spelling = Spelling(self.library.snapshot().lexical, self.library.store)
-        question = spelling.corrected(clean_question(question))
+        lexical = self.library.snapshot().lexical
+        question = Spelling(lexical, self.library.store).corrected(clean_question(question))
         if is_english(question):
-            question = chinese_keywords(question)
+            question = chinese_keywords(question, lexical.document_frequency)
         return self.retriever.search(question, top_k=top_k, mode=mode, filters=filters)
 
     def evidence(
@@ -175,11 +175,10 @@ class Assistant:
     ) -> Steps:
         """What the documents hold about a question, self-contained or with its context."""
         whole = joined(context, question) if context else question
-        intent = self._intent(question, whole)
         if is_english(whole):
-            # The words are looked for in Chinese; what is asked for was read from the English.
-            whole = question = chinese_keywords(whole)
-            intent = replace(intent, topic=question)
+            in_chinese = partial(chinese_keywords, said=turn.snapshot.lexical.document_frequency)
+            question, context, whole = map(in_chinese, (question, context, whole))
+        intent = self._intent(question, whole)
         hits = self.retriever.search(
             whole,
             top_k=N_HITS_ACROSS if intent.kind == "across" else N_HITS,

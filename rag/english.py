@@ -1,82 +1,21 @@
 """An English question in, its Chinese keywords out, so that it finds the Chinese documents.
 
-A glossary of administrative and business words, not a translator: enough for retrieval. Names,
-numbers and words that it does not hold are kept as they are.
+A glossary of administrative and everyday words, not a translator: enough for retrieval, and for
+what is asked for (how many: 多少). Names, numbers and words that it does not hold are kept as they
+are; an entry without Chinese is a function word, which is left out.
 """
 
 import re
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from importlib.resources import files
+
+from snowballstemmer import stemmer
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"[a-z0-9][a-z0-9.'-]*|[^a-z0-9\s]+", re.IGNORECASE)
 _LONGEST = 5  # words of the longest entry
-_STOP = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "for",
-        "by",
-        "with",
-        "from",
-        "and",
-        "or",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "does",
-        "do",
-        "did",
-        "has",
-        "have",
-        "had",
-        "how",
-        "many",
-        "much",
-        "what",
-        "which",
-        "who",
-        "when",
-        "where",
-        "why",
-        "that",
-        "this",
-        "these",
-        "those",
-        "it",
-        "its",
-        "as",
-        "into",
-        "than",
-        "there",
-        "can",
-        "could",
-        "will",
-        "would",
-        "should",
-        "about",
-        "any",
-        "some",
-        "all",
-        "been",
-        "their",
-        "his",
-        "her",
-        "us",
-        "we",
-        "you",
-        "i",
-    ]
-)
+_STEMMER = stemmer("english")
 
 
 def is_english(question: str) -> bool:
@@ -84,27 +23,43 @@ def is_english(question: str) -> bool:
     return not _CHINESE.search(question) and len(re.findall(r"[A-Za-z]{2,}", question)) >= 2
 
 
-def chinese_keywords(question: str) -> str:
-    """The question with the words that the glossary holds in Chinese, function words left out."""
-    glossary = _glossary()
-    words = [w.removesuffix("'s") for w in _WORD.findall(question)]
+def chinese_keywords(question: str, said: Callable[[str], int] = lambda word: 1) -> str:
+    """The question with the words that the glossary holds in Chinese, function words left out.
+
+    Of several renderings those are taken that the documents say; `said` counts how often.
+    """
+    glossary, stemmed = _glossary()
+    words = [w.strip(".'").removesuffix("'s") for w in _WORD.findall(question)]
     out = []
     at = 0
     while at < len(words):
         for length in range(min(_LONGEST, len(words) - at), 0, -1):
-            found = glossary.get(" ".join(words[at : at + length]).lower())
-            if found:
-                out.append(found)
+            entry = " ".join(words[at : at + length]).lower()
+            found = glossary.get(entry, stemmed.get(_stem(entry)))
+            if found is not None:
+                renderings = found.split()
+                out += [word for word in renderings if said(word)] or renderings[:1]
                 at += length
                 break
         else:
-            if words[at].lower() not in _STOP and words[at][0].isalnum():
-                out.append(words[at])
+            out += [words[at]] if words[at][:1].isalnum() else []
             at += 1
     return " ".join(out)
 
 
 @cache
-def _glossary() -> dict[str, str]:
+def _glossary() -> tuple[dict[str, str], dict[str, str]]:
+    """Chinese by entry, and by entry without its endings (seized, seizing: seiz)."""
     lines = (files("rag") / "english.tsv").read_text("utf-8").splitlines()
-    return dict(line.split("\t", 1) for line in lines if line)
+    entries = dict(line.split("\t", 1) for line in lines if line)
+    stemmed: dict[str, str] = {}
+    for entry, chinese in entries.items():
+        stemmed.setdefault(_stem(entry), chinese)
+    return entries, stemmed
+
+
+@lru_cache(maxsize=16_384)
+def _stem(entry: str) -> str:
+    # Oxford writes -ize where London writes -ise.
+    words = [re.sub(r"is(e[srd]?|ing|ations?)$", r"iz\1", word) for word in entry.split()]
+    return " ".join(_STEMMER.stemWords(words))

@@ -8,7 +8,7 @@ from corpus.filters import NO_FILTERS, Filters
 from corpus.outline import chinese_numeral
 from corpus.types import Chunk, Document
 from embeddings.encoder import Encoder
-from rag.across import literal_topic, stands_in
+from rag.across import Literals, literal_topics, stands_in
 from rag.confidence import confidence
 from rag.followup import Form
 from rag.library import Library
@@ -59,7 +59,7 @@ class Evidence:
     parts: tuple[Part, ...] = ()  # for comparisons
     short: tuple[int, int] | None = None  # the words of the best sentence that answer by themselves
     form: Form = ""  # how the answer is wanted
-    literal: str = ""  # what a case must hold word for word, for questions over all cases
+    literals: Literals = ()  # what a case must hold one of, for questions over all cases
 
     @property
     def section(self) -> Section | None:
@@ -107,8 +107,8 @@ def gather(
         sections = [listed] if listed else []
     elif intent.overview or intent.kind in ("list", "how"):
         sections = rank_sections(asked, hits, open_document)
-    literal = literal_topic(question, intent, found) if intent.kind == "across" else ""
-    sure = LITERAL_CONFIDENCE if any(literal and stands_in(literal, c.text) for c in found) else 0.0
+    literals = literal_topics(question, intent, found) if intent.kind == "across" else ()
+    sure = LITERAL_CONFIDENCE if any(stands_in(literals, c.text) for c in found) else 0.0
     if intent.overview and sections:
         sure = LITERAL_CONFIDENCE
     return Evidence(
@@ -120,7 +120,7 @@ def gather(
         parts=tuple(parts),
         confidence=max([sure, confidence(found), *(p.confidence for p in parts)]),
         n_cases=library.store.n_cases(sources.filters or NO_FILTERS),
-        literal=literal,
+        literals=literals,
         short=short_answer(asked, found[0]) if found and intent.kind == "fact" else None,
     )
 

@@ -232,7 +232,7 @@ class ExtractiveAnswerer:
         """
         figures = evidence.intent.wants == "number"
         able = [c for c in evidence.candidates if c.fits] if figures else evidence.candidates
-        chosen = speaking(able, evidence.literal, evidence.question)
+        chosen = speaking(able, evidence.literals, evidence.question)
         if not chosen:
             return None
         writer = _Writer(evidence)

@@ -237,7 +237,7 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
     if kind == "across":
         about = _SPEAKS.sub(" ", _ACROSS.sub(" ", about))
         for place in named:
-            about = about.replace(place, " ").replace(_SUFFIX.sub("", place), " ")
+            about = about.replace(place, " ").replace(short_place(place), " ")
     return Intent(
         kind=kind,
         wants=wants,
@@ -256,7 +256,7 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
 def _is_overview(about: str, places: Collection[str]) -> bool:
     """Whether no content word is left beside the places and cases that a question names."""
     for place in places:
-        about = about.replace(place, "").replace(_SUFFIX.sub("", place), "")
+        about = about.replace(place, "").replace(short_place(place), "")
     rest = _GENERAL.sub("", topic(about)) if topic(about) != about else _GENERAL.sub("", about)
     rest = re.sub(r"[\s?,。、!“”\"]|[这哪]些?|什么|啥|几|多少|个|收录|一?共|了|的|有|是", "", rest)
     return not rest
@@ -286,7 +286,7 @@ def compared_parts(question: str, intent: Intent) -> dict[str, str]:
     if intent.kind != "compare":
         return {}
     if len(intent.places) > 1:
-        shorts = {place: _SUFFIX.sub("", place) for place in intent.places}
+        shorts = {place: short_place(place) for place in intent.places}
         long = _LONG_SIDES.match(question)
         if long and (own_sides := _sides_of(shorts, long[1], long[2])):
             return {place: f"{side}{long[3]}" for place, side in own_sides.items()}
@@ -334,9 +334,9 @@ _NO_PLACES = re.compile(
 
 def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, ...]:
     """All places that the question names, short: those of the dictionary and the known ones."""
-    found = [_SUFFIX.sub("", place) for place in known]
+    found = [short_place(place) for place in known]
     for word, tag in tagger().tag(question):
-        short = _SUFFIX.sub("", word)
+        short = short_place(word)
         # Words that the dictionary does not hold are tagged by guess.
         if (
             tag == "ns"
@@ -417,11 +417,16 @@ def tagger() -> "Jieba":
     return Jieba()
 
 
+def short_place(place: str) -> str:
+    """The name of a place as it is spoken: 深圳 for 深圳市."""
+    return _SUFFIX.sub("", place)
+
+
 def named_places(question: str, places: Collection[str]) -> tuple[str, ...]:
     """The places among `places` that the question names, in full or without 省, 市, 县, 区."""
     found = []
     for place in places:
-        short = _SUFFIX.sub("", place)
+        short = short_place(place)
         if len(short) > 1 and (at := question.find(short)) >= 0:
             found.append((at, place))
     return tuple(place for _, place in sorted(found))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from corpus.outline import chinese_number
 from corpus.sentences import sentence_spans
 from embeddings.encoder import Encoder
 from rag.followup import joined
@@ -289,6 +290,8 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
                 return 1.0, 0.0 if any(_SHARE.search(number) for number in numbers) else -1.0
         unit = _asked_unit(question)
         return 1.0, float(bool(unit) and any(unit in number for number in numbers))
+    if _only_counted(question, text):
+        return -1.0, 0.0
     if intent.wants in ("person", "place"):
         return _names_one(intent, question, text), 0.0
     if intent.wants in ("name", "") and (called := _named(question, text)):
@@ -297,6 +300,25 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
         pattern, otherwise = _HELD[intent.wants]
         return (1.0, 0.0) if pattern.search(text) else (otherwise, 0.0)
     return 0.0, 0.0
+
+
+_COUNTED = r"(\d+|[一二三四五六七八九十百]+)(?:余|多)?([个家项条种件类名位款])"
+_ASKS_COUNTED = re.compile(
+    rf"{_COUNTED}[^,。?]{{0,12}}(?:(?:分别|具体|都|各)(?:是|有|指|为|包括)?)?(?:哪些|什么|啥|谁|哪几)|"
+    rf"哪{_COUNTED}"
+)
+_MANY = 5  # things; fewer are often told in several sentences, under headings of their own
+
+
+def _only_counted(question: str, text: str) -> bool:
+    """Whether a sentence only counts the many things that the question wants to have named."""
+    asked = _ASKS_COUNTED.search(question)
+    if not asked:
+        return False
+    number, unit = (group for group in asked.groups() if group)
+    n = chinese_number(number)
+    counted = re.search(rf"(?<!\d){number}(?:余|多)?{unit}", text)
+    return n >= _MANY and bool(counted) and len(re.findall("[、;]|”“", text)) < n // 2
 
 
 # 哪些企业 may mean a kind of them.

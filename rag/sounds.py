@@ -16,7 +16,7 @@ _CELLS = range(0xA1, 0xFF)
 _ALSO_READ = (
     "薄bo 便pian 泊bo 埔bu 参shen 藏zang 差chai 长chang 称chen 重chong 传zhuan 弹tan 调tiao 都du"
     " 度duo 给ji 还huan 行hang 会kuai 系ji 降xiang 角jue 校jiao 觉jiao 卡qia 落la 露lou 率shuai"
-    " 模mu 茄qie 厦xia 省xing 属zhu 说shui 似si 提di 畜xu 乐yue 曾zeng 朝zhao 着zhuo"
+    " 模mu 茄qie 莞wan 厦xia 省xing 属zhu 说shui 似si 提di 畜xu 乐yue 曾zeng 朝zhao 着zhuo"
 )
 _SAME_TO_MANY = (
     (re.compile("^([zcs])h"), r"\1"),

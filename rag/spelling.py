@@ -2,8 +2,8 @@
 
 A character is replaced by one that sounds like it where three things come together: the cutter
 finds no known word there, the change gives a word of the documents, and the documents hold that
-word beside the same neighbours. So a word that is merely unknown to the documents stays, and what
-they do not say is still refused.
+word beside the same neighbours. A place that they are about needs no neighbours. So a word that is
+merely unknown to the documents stays, and what they do not say is still refused.
 """
 
 import re
@@ -17,6 +17,7 @@ from embeddings.lexical import LexicalView
 from embeddings.tokens import is_word, pieces, terms
 from rag.indexes import index_text
 from rag.names import QUOTED, squash
+from rag.questions import short_place
 from rag.sounds import sounding_like
 
 _LENGTHS = (4, 3, 2)  # characters of a word that is looked for, the surest first
@@ -34,6 +35,7 @@ class Spelling:
 
     def __init__(self, lexical: LexicalView, store: Store) -> None:
         self._lexical, self._store = lexical, store
+        self._places = frozenset(short_place(place) for place in store.places())
 
     def corrected(self, question: str) -> str:
         """The question, where need be with other characters; those in quotation marks stay."""
@@ -72,7 +74,7 @@ class Spelling:
         fixes = [
             fix
             for fix in self._fixes(folded, start, end)
-            if any(self._says(phrase) for phrase in fix.in_context(folded))
+            if self._is_place(fix) or any(map(self._says, fix.in_context(folded)))
         ]
         if not fixes or self._says(folded[start:end]):
             return None  # said as it was typed: the cutter has only cut it differently there
@@ -87,6 +89,10 @@ class Spelling:
                 word = folded[start:at] + char + folded[at + 1 : end]
                 if n_chunks := self._n_chunks(word):
                     yield _Fix(at, char, start, word, (exact, n_chunks))
+
+    def _is_place(self, fix: "_Fix") -> bool:
+        exact, _ = fix.rank
+        return exact and fix.word in self._places
 
     def _n_chunks(self, word: str) -> int:
         return self._lexical.document_frequency(word)

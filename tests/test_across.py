@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from corpus.types import Chunk
-from rag.across import FEATURES, best_of_cases, literal_topic, speaking, stands_in
+from rag.across import FEATURES, best_of_cases, literal_topics, speaking, stands_in
 from rag.questions import read_intent
 from rag.select import FEATURES as SENTENCE_FEATURES
 from rag.select import Candidate
@@ -26,7 +26,7 @@ def test_every_case_is_told_by_its_best_sentence() -> None:
         candidate(1, 100, "乙。", 4.0),
         candidate(3, 310, "丙。", 3.0),
     ]
-    assert [(c.text, row[0]) for c, row in best_of_cases(found, "")] == [
+    assert [(c.text, row[0]) for c, row in best_of_cases(found, ())] == [
         ("甲。", 0.0),
         ("乙。", 1.0),
     ]
@@ -34,7 +34,7 @@ def test_every_case_is_told_by_its_best_sentence() -> None:
 
 def test_a_sentence_with_the_topic_itself_stands_for_its_case() -> None:
     found = [candidate(3, 300, "甲。", 5.0), candidate(3, 310, "有专利的丙。", 3.0)]
-    ((best, row),) = best_of_cases(found, "专利")
+    ((best, row),) = best_of_cases(found, ("专利",))
     assert best.text == "有专利的丙。"
     assert row[FEATURES.index("literal")] == 1.0
 
@@ -45,21 +45,27 @@ def test_cases_that_speak_of_it_come_in_the_order_of_the_document() -> None:
         candidate(2, 200, "保护专利。", 5.5, **WORDY),
         candidate(9, 900, "与此无关。", -4.0),
     ]
-    assert [c.hit.chunk.case for c in speaking(found, "专利", "哪些案例与专利有关?")] == [2, 5]
-    assert speaking([], "专利", "哪些案例与专利有关?") == []
+    assert [c.hit.chunk.case for c in speaking(found, ("专利",), "哪些案例与专利有关?")] == [2, 5]
+    assert speaking([], ("专利",), "哪些案例与专利有关?") == []
 
 
 @pytest.mark.parametrize(
-    ("question", "literal"),
+    ("question", "literals"),
     [
-        ("哪些案例提到了“一件事”改革?", "一件事"),
-        ("哪些案例提到了专利?", "专利"),
-        ("哪些案例提到了火星?", ""),
+        ("哪些案例提到了“一件事”改革?", ("一件事",)),
+        ("哪些案例提到了专利?", ("专利",)),
+        ("哪些案例提到了火星?", ()),
+        ("哪些案例提到了专利或者商标?", ("专利", "商标")),
+        ("哪些案例提到了专利、火星?", ("专利",)),
+        ("哪些案例提到了专利和火星?", ()),
     ],
 )
-def test_the_literal_topic_is_what_is_quoted_or_stands_in_some_sentence(question, literal) -> None:
-    found = [candidate(1, 100, "申请专利,办好“一件事”。", 1.0)]
-    assert literal_topic(question, read_intent(question), found) == literal
+def test_the_literal_topic_is_what_is_quoted_or_stands_in_some_sentence(question, literals) -> None:
+    found = [
+        candidate(1, 100, "申请专利,办好“一件事”。", 1.0),
+        candidate(2, 200, "注册商标。", 1.0),
+    ]
+    assert literal_topics(question, read_intent(question), found) == literals
 
 
 @pytest.mark.parametrize(
@@ -73,4 +79,4 @@ def test_the_literal_topic_is_what_is_quoted_or_stands_in_some_sentence(question
     ],
 )
 def test_a_topic_does_not_stand_across_two_words(literal, text, stands) -> None:
-    assert stands_in(literal, text) is stands
+    assert stands_in((literal,), text) is stands

@@ -129,6 +129,10 @@ def test_a_number_must_be_of_the_kind_that_is_asked_for() -> None:
         ("垫付中心的主任是谁?", "由人社部门的垫付中心垫付", False),
         ("在哪里申请?", "申请更加方便", False),
         ("服务哪些企业?", "服务各地重点企业", True),
+        ("签约的是哪6家银行?", "与6家银行签约", False),
+        ("签约的是哪6家银行?", "与工行、农行、中行、建行等6家银行签约", True),
+        ("15项重点任务分别是什么?", "提出15项重点任务", False),
+        ("15项重点任务分别是什么?", "提出开办企业、办理破产等任务", True),
     ],
 )
 def test_a_sentence_holds_the_kind_of_answer_or_not(question, text, fits) -> None:
@@ -440,6 +444,24 @@ def test_an_english_question_is_looked_up_by_its_chinese_keywords(assistant) -> 
     assert "4357台" in answer.answer
     assert not is_english("CA互通平台 online?")
     assert chinese_keywords("What is the Shenzhen customs clearance platform?") == "深圳 通关 平台"
+
+
+@pytest.mark.parametrize(
+    ("question", "keywords"),
+    [
+        ("How many counties signed agreements?", "多少 县 签署 协议"),
+        ("who was seizing assets", "谁 查封 扣押 资产"),
+        ("organisations", "组织 机构"),
+        ("Is Foobar 2.0 in use?", "Foobar 2.0 使用"),
+    ],
+)
+def test_english_words_are_known_in_all_their_forms(question, keywords) -> None:
+    assert chinese_keywords(question) == keywords
+
+
+def test_of_several_renderings_those_of_the_documents_are_taken() -> None:
+    known = {"扣押": 3}
+    assert chinese_keywords("seize assets", lambda word: known.get(word, 0)) == "扣押 资产"
 
 
 def test_a_quote_that_does_not_stand_in_its_document_is_not_shown(assistant) -> None:

@@ -143,6 +143,12 @@ def test_a_slip_in_an_earlier_question_does_not_mislead_what_follows(assistant) 
     assert typed.answer == meant.answer
 
 
+def test_a_place_of_the_documents_needs_no_neighbours(assistant) -> None:
+    answer = assistant.ask("东菀数字人客服叫啥?")
+    assert answer.completed_question == "东莞数字人客服叫啥?"
+    assert "小莞" in answer.answer
+
+
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
 def test_passages_are_found_as_if_there_were_no_slip(assistant, mode) -> None:
     meant = assistant.search("宝龙科技园厂房面积", mode=mode)

@@ -2,8 +2,9 @@
 
 Reads `train/news.jsonl.xz`, `laws.jsonl.xz`, `question_passage.jsonl.xz` and
 `guangdong_service_items.jsonl.xz`; of the dev sets nothing. Our own questions on passages of the
-news and on articles of law (`news_questions.jsonl` and `law_questions.jsonl` beside this file) join
-those that the data bring. Practice questions on the built-in cases, if given, are paired with the
+news, on policy passages of our own and on articles of law (`news_questions.jsonl`,
+`policy_questions.jsonl` and `law_questions.jsonl` beside this file) join those that the data bring.
+Practice questions on the built-in cases, if given, are paired with the
 chunks that answer them. What is made of all that is kept in a cache file, because cutting the texts
 into terms takes minutes.
 """
@@ -12,7 +13,7 @@ import json
 import logging
 import lzma
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -36,17 +37,19 @@ MAX_SENTENCES = 30  # of a news article; the rest is seldom about its title
 STATUTES = "STARD"  # the source whose passages are articles of `laws.jsonl.xz`
 
 NEWS_QUESTIONS = Path(str(files("embeddings.training") / "news_questions.jsonl"))
+POLICY_QUESTIONS = Path(str(files("embeddings.training") / "policy_questions.jsonl"))
 LAW_QUESTIONS = Path(str(files("embeddings.training") / "law_questions.jsonl"))
 
 _LOG = logging.getLogger(__name__)
 _SENTENCE_END = re.compile(r"(?<=[。！？!?])|\n")
 _MIN_SENTENCE = 8  # characters
-_LISTS = ("lay_articles", "case_answers")  # fields of TrainingData that are lists of numbers
+# Fields of TrainingData that are lists of numbers.
+_LISTS = ("lay_articles", "own_answers", "case_answers")
 
 
 @dataclass(frozen=True, slots=True)
-class NewsQuestion:
-    """A question on a passage of a news article, which answers it only if there is evidence."""
+class PassageQuestion:
+    """A question of our own on a passage, which answers it only if there is evidence."""
 
     question: str
     type: str  # fact, paraphrase, how, unanswerable
@@ -54,6 +57,7 @@ class NewsQuestion:
     passage: str
     evidence: tuple[str, ...]  # sentences
     words: str  # of the answer, "" where it is no short one
+    title: str = ""  # of the passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,9 @@ class TrainingData:
     question_passage: npt.NDArray[np.int64]  # (n_questions,)
     lay_questions: Rows  # on statutes
     lay_articles: list[list[int]]  # relevant rows of `laws`
+    own_questions: Rows  # our own on news and policy passages
+    own_sentences: Rows  # of those passages
+    own_answers: list[list[int]]  # relevant rows of `own_sentences`
     case_questions: Rows  # on the built-in cases
     case_chunks: Rows
     case_answers: list[list[int]]  # relevant rows of `case_chunks`
@@ -91,7 +98,8 @@ class TrainingData:
 
 def load_data(data: Path, cache: Path, questions: Path | None = None) -> TrainingData:
     """Read `data`, or `cache` if it was made of the same files."""
-    sources = [*sorted((data / "train").glob("*.xz")), NEWS_QUESTIONS, LAW_QUESTIONS]
+    sources = [*sorted((data / "train").glob("*.xz"))]
+    sources += [NEWS_QUESTIONS, POLICY_QUESTIONS, LAW_QUESTIONS]
     sources += [questions] if questions else []
     sizes = " ".join(str(file.stat().st_size) for file in sources)
     key = f"{TERMS_VERSION} {VOCABULARY_SIZE} {sizes}"
@@ -142,8 +150,10 @@ def prepare(data: Path, questions: Path | None = None) -> TrainingData:
     _LOG.info("%d news articles", len(news_first) - 1)
     items = list(read_rows(folder / "guangdong_service_items.jsonl.xz"))
     pairs, lay = _questions(folder / "question_passage.jsonl.xz", number)
-    asked_news = [one for one in load_news_questions(data) if one.evidence]
-    pairs += [(one.question, one.passage) for one in asked_news if one.split == "train"]
+    ours = [*load_news_questions(data), *load_policy_questions()]
+    ours = [one for one in ours if one.split == "train" and one.evidence]
+    pairs += [(one.question, f"{one.title} {one.passage}".strip()) for one in ours]
+    sentences, answers = _own_sentences(ours)
     row_of = {row["id"]: i for i, row in enumerate(laws)}
     for question, article in load_law_questions():
         if article in row_of:
@@ -164,11 +174,14 @@ def prepare(data: Path, questions: Path | None = None) -> TrainingData:
         "questions": counter.rows(q for q, _ in pairs),
         "passages": counter.rows(passage_row),
         "lay_questions": counter.rows(lay),
+        "own_questions": counter.rows(one.question for one in ours),
+        "own_sentences": counter.rows(sentences),
         "case_questions": counter.rows(asked),
         "case_chunks": counter.rows(f"{chunk.heading} {chunk.text}" for chunk in chunks),
     }
-    # Sentences of laws are counted once, in the articles.
-    counted = [rows for name, rows in texts.items() if name != "law_sentences"]
+    # Sentences of laws are counted once, in the articles, and our own in their passages.
+    again = ("law_sentences", "own_questions", "own_sentences")
+    counted = [rows for name, rows in texts.items() if name not in again]
     vocabulary, counts, new_row = counter.vocabulary(
         counted, size=VOCABULARY_SIZE, min_count=MIN_COUNT
     )
@@ -179,9 +192,25 @@ def prepare(data: Path, questions: Path | None = None) -> TrainingData:
         news_first=news_first,
         question_passage=np.array([passage_row[p] for _, p in pairs], np.int64),
         lay_articles=list(lay.values()),
+        own_answers=answers,
         case_answers=list(asked.values()),
         **{name: renumbered(rows, new_row) for name, rows in texts.items()},
     )
+
+
+def _own_sentences(asked: Sequence[PassageQuestion]) -> tuple[list[str], list[list[int]]]:
+    """All sentences of the passages, and for every question those that answer it."""
+    number: dict[str, int] = {}
+    by_passage: dict[str, list[str]] = {}
+    for one in asked:
+        found = by_passage.setdefault(one.passage, split_sentences(one.passage))
+        for sentence in (*found, *one.evidence):
+            number.setdefault(sentence, len(number))
+    answers = []
+    for one in asked:
+        cut = (s for s in by_passage[one.passage] if any(s in e or e in s for e in one.evidence))
+        answers.append(sorted({number[sentence] for sentence in (*one.evidence, *cut)}))
+    return list(number), answers
 
 
 def _sentences(
@@ -213,7 +242,7 @@ def _questions(
     return pairs, lay
 
 
-def load_news_questions(data: Path) -> list[NewsQuestion]:
+def load_news_questions(data: Path) -> list[PassageQuestion]:
     """Our own questions on those articles that the folder has.
 
     A place in an article counts its characters without blanks.
@@ -226,7 +255,7 @@ def load_news_questions(data: Path) -> list[NewsQuestion]:
         if row["id"] in wanted
     }
     return [
-        NewsQuestion(
+        PassageQuestion(
             row["question"],
             row["type"],
             row["split"],
@@ -239,10 +268,28 @@ def load_news_questions(data: Path) -> list[NewsQuestion]:
     ]
 
 
-def n_news_questions() -> int:
-    """How many of them are trained on."""
-    rows = read_rows(NEWS_QUESTIONS)
-    return sum(row["split"] == "train" and bool(row["evidence"]) for row in rows)
+def load_policy_questions() -> list[PassageQuestion]:
+    """Our own questions on passages of our own, which read like reports, notices and measures."""
+    return [
+        PassageQuestion(
+            one["question"],
+            one["type"],
+            row["split"],
+            "".join(row["sentences"]),
+            tuple(row["sentences"][number - 1] for number in one["sentences"]),
+            one["words"],
+            row["title"],
+        )
+        for row in read_rows(POLICY_QUESTIONS)
+        for one in row["questions"]
+    ]
+
+
+def n_own_questions() -> int:
+    """How many questions on news and policy passages are trained on."""
+    news = [row for row in read_rows(NEWS_QUESTIONS) if row["split"] == "train"]
+    policy = [one for one in load_policy_questions() if one.split == "train"]
+    return sum(bool(row["evidence"]) for row in news) + sum(bool(one.evidence) for one in policy)
 
 
 def load_law_questions() -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ repeated and nothing but numbers needs to be kept. Kinds:
 - `lay`: a lay question and an article that answers it.
 - `news_reworded`, `law_reworded`: like `news` and `law_sentence`, but the sentence is put into
   lay words; every meaning of `lay_words.tsv` comes equally often.
+- `sentence`: a question of our own and a sentence that answers it.
 - `case`: a practice question and a chunk of the built-in cases that answers it.
 """
 
@@ -23,7 +24,7 @@ import numpy.typing as npt
 
 from embeddings.training.data import TrainingData
 from embeddings.training.lay import Rewording, load_meanings
-from embeddings.training.rows import IntArray
+from embeddings.training.rows import IntArray, Rows
 
 KINDS = (
     "news",
@@ -36,6 +37,7 @@ KINDS = (
     "news_reworded",
     "law_reworded",
     "case",
+    "sentence",
 )
 
 QUESTION_DROPOUT = 0.1  # share of a question's terms that is left out
@@ -58,6 +60,13 @@ class PairMaker:
     def __init__(self, data: TrainingData) -> None:
         self._data = data
         self._articles = data.articles()
+        answers = [[int(passage)] for passage in data.question_passage]
+        self._asked: dict[str, tuple[Rows, list[list[int]], Rows]] = {
+            "question": (data.questions, answers, data.passages),
+            "lay": (data.lay_questions, data.lay_articles, self._articles),
+            "case": (data.case_questions, data.case_answers, data.case_chunks),
+            "sentence": (data.own_questions, data.own_answers, data.own_sentences),
+        }
         meanings = load_meanings(data.vocabulary)
         self._news_lay = Rewording(meanings, data.news_sentences)
         self._law_lay = Rewording(meanings, data.law_sentences)
@@ -66,8 +75,7 @@ class PairMaker:
         """How many texts of a kind there are to choose from."""
         data = self._data
         sizes = {"news": len(data.news_first) - 1, "item": len(data.item_titles)}
-        sizes |= {"question": len(data.questions), "lay": len(data.lay_questions)}
-        sizes |= {"case": len(data.case_questions)}
+        sizes |= {asked: len(questions) for asked, (questions, _, _) in self._asked.items()}
         sizes |= dict.fromkeys(("news_reworded", "law_reworded"), len(self._law_lay))
         return sizes.get(kind, len(data.laws))
 
@@ -91,21 +99,17 @@ class PairMaker:
             case "item":
                 title = _dropped(data.item_titles[index], QUESTION_DROPOUT, rng)
                 return Pair(title, data.item_bodies[index])
-            case "question":
-                passage = int(data.question_passage[index])
-                question = _dropped(data.questions[index], QUESTION_DROPOUT, rng)
-                return Pair(question, data.passages[passage], passage)
-            case "lay":
-                article = int(rng.choice(data.lay_articles[index]))
-                question = _dropped(data.lay_questions[index], QUESTION_DROPOUT, rng)
-                return Pair(question, self._articles[article], article)
             case "news_reworded" | "law_reworded":
                 return self._reworded(kind, index, rng)
-            case "case":
-                chunk = int(rng.choice(data.case_answers[index]))
-                question = _dropped(data.case_questions[index], QUESTION_DROPOUT, rng)
-                return Pair(question, data.case_chunks[chunk], chunk)
+            case "question" | "lay" | "case" | "sentence":
+                return self._question(kind, index, rng)
         raise ValueError(f"unknown kind of pairs: {kind}")
+
+    def _question(self, kind: str, index: int, rng: np.random.Generator) -> Pair:
+        questions, answers, passages = self._asked[kind]
+        answer = int(rng.choice(answers[index]))
+        question = _dropped(questions[index], QUESTION_DROPOUT, rng)
+        return Pair(question, passages[answer], answer)
 
     def _reworded(self, kind: str, index: int, rng: np.random.Generator) -> Pair:
         data = self._data

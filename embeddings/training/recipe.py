@@ -58,6 +58,7 @@ def run(options: Options) -> list[DevScores]:
         "lay": data.articles(),
         "question": data.passages,
         "case": data.case_chunks,
+        "sentence": data.own_sentences,
     }
     miners: dict[str, Miner] = {}
     for number, stage in enumerate(STAGES, 1):
@@ -124,6 +125,7 @@ def _miners(data: TrainingData, passages: Mapping[str, Rows]) -> dict[str, Miner
         "lay": (data.lay_questions, data.lay_articles),
         "question": (data.questions, [[int(p)] for p in data.question_passage]),
         "case": (data.case_questions, data.case_answers),
+        "sentence": (data.own_questions, data.own_answers),
     }
     return {
         kind: Miner(questions, passages[kind], relevant, len(data.vocabulary))

@@ -65,6 +65,7 @@ PRETRAINING = Stage(
         "news_reworded": 200_000,
         "law_reworded": 200_000,
         "case": 12_000,
+        "sentence": 150_000,
     },
     batch_size=1024,
     learning_rate=2e-3,
@@ -73,11 +74,11 @@ FINE_TUNING = Stage(
     name="fine-tuning",
     # Few: after that each question comes for the third time, and is learnt by heart.
     pairs={"lay": 16_000, "question": 12_000, "news": 6_000, "law_cloze": 4_000, "item": 500}
-    | {"news_reworded": 4_000, "law_reworded": 4_000, "case": 4_000},
+    | {"news_reworded": 4_000, "law_reworded": 4_000, "case": 4_000, "sentence": 16_000},
     batch_size=128,
     learning_rate=1e-3,
     n_negatives=16,
-    mined=("lay", "question", "case"),
+    mined=("lay", "question", "case", "sentence"),
     mine_every=50,
 )
 STAGES = (PRETRAINING, FINE_TUNING)
