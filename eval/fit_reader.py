@@ -1,11 +1,12 @@
 """Training questions in, `rag/reader.safetensors` out: the network that reads candidate sentences.
 
 `python -m eval.fit_reader --data DIR` reads the comprehension and lay questions of DIR/train, our
-own questions on its news and laws and the practice questions, of both the split `train`; nothing of
-any dev or test set. Every question is a choice between its candidate sentences and none of them
-(Clark and Gardner 2018, arXiv:1710.10723, put paragraphs and a no-answer score under one softmax in
-the same way); some have no answer, from others it is taken away. The features of `rag.select` take
-part in the choice, so that the network learns what they do not tell.
+own questions on its news and laws, those on policy passages and the practice questions, of all
+these the split `train`; nothing of any dev or test set. Every question is a choice between its
+candidate sentences and none of them (Clark and Gardner 2018, arXiv:1710.10723, put paragraphs and a
+no-answer score under one softmax in the same way); some have no answer, from others it is taken
+away. The features of `rag.select` take part in the choice, so that the network learns what they do
+not tell.
 """
 
 import argparse
@@ -14,16 +15,17 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.nn import functional
 
 from embeddings.encoder import Encoder, load_encoder
 from embeddings.fold import fold
@@ -31,6 +33,7 @@ from embeddings.training.data import PassageQuestion, load_news_questions, load_
 from embeddings.words import WordVectors
 from eval.benchmark import Benchmark, Passage, filled_library
 from eval.groups import (
+    Comprehension,
     Group,
     comprehension_groups,
     lay_groups,
@@ -41,17 +44,14 @@ from eval.groups import (
     passages_of,
     sentence_groups,
 )
+from eval.parallel import side_by_side
 from eval.questions import PRACTICE_FILE, load_questions
+from eval.reader_network import NEVER, Batch, ReaderNetwork
 from rag.assistant import Assistant
 from rag.reader import (
-    EXACT,
     FILE,
-    GAP,
     MAX_QUESTION_WORDS,
     PADDING,
-    SHARPNESS,
-    STEP,
-    WINDOW,
     Place,
     Reader,
     around_words,
@@ -72,133 +72,9 @@ REPEATED = 2  # times that a practice question comes in an epoch
 TAKEN_AWAY = 0.2  # share of the questions whose answer is hidden
 MISSPELT = 8  # every so many questions one is misspelt
 ANSWER_WEIGHT = 0.3  # of finding the words of the answer in their sentence
-N_COMPREHENSION, N_LAY = 4_500, 2_100  # questions
+N_COMPREHENSION, N_LAY, N_OWN = 4_500, 2_100, 12_000  # questions of a source
 
 _LOG = logging.getLogger(__name__)
-_NEVER = -1e4
-
-
-class ReaderNetwork(nn.Module):
-    """What `rag.reader` computes; the parameters have the same names there."""
-
-    def __init__(self, dim: int, projected: int = 64, hidden: int = 96, compared: int = 64) -> None:
-        super().__init__()
-        n_tag, n_matched = 8, 48
-        self.proj = nn.Linear(dim, projected)
-        self.tag = nn.Embedding(PADDING + 1, n_tag, padding_idx=PADDING)
-        self.qconv = nn.Conv1d(projected + n_tag, hidden, 3, padding=1)
-        self.sconv = nn.Conv1d(projected + n_tag, hidden, 3, padding=1)
-        self.mq = nn.Linear(hidden + projected, n_matched)
-        self.ms = nn.Linear(hidden + projected, n_matched)
-        self.qatt = nn.Linear(hidden, 1, bias=False)
-        self.catt = nn.Linear(hidden, 1, bias=False)
-        self.cq = nn.Linear(hidden, compared)
-        self.cf = nn.Linear(8, compared, bias=False)
-        self.agg = nn.Linear(2 * compared, compared)
-        self.c1 = nn.Conv1d(3 * projected + n_tag + 3, hidden, 2 * GAP + 1, padding=GAP)
-        self.c2 = nn.Conv1d(hidden, hidden, 2 * GAP + 1, padding=GAP)
-        self.c3 = nn.Conv1d(hidden, hidden, 2 * GAP + 1, padding=GAP)
-        self.u = nn.Linear(hidden, 1)
-        self.b = nn.Linear(hidden, hidden, bias=False)
-        self.c = nn.Linear(compared, hidden, bias=False)
-        self.v = nn.Linear(compared, 1, bias=False)
-        self.drop = nn.Dropout(0.2)
-
-    def forward(self, batch: "Batch") -> tuple[Tensor, Tensor]:
-        """Logits `(n_sentences, width)` of the words to be of the answer, and sentences' scores."""
-        query = torch.tanh(self.proj(self.drop(batch.query)))
-        inputs = torch.cat([query, self.tag(batch.query_tags)], -1) * batch.query_mask
-        asked = functional.relu(_along(self.qconv, inputs))
-        pooled = (_attention(self.qatt, asked, batch.query_mask) * asked).sum(1)[batch.owner]
-        own = torch.tanh(self.proj(self.drop(batch.vectors))) * batch.mask
-        tags = self.tag(batch.tags) * batch.mask
-        cosines = torch.einsum("slv,sqv->slq", batch.vectors, batch.query[batch.owner])
-        cover = self._covered(batch, query, asked, torch.cat([own, tags], -1), own, cosines)
-        unknown = batch.query_mask[batch.owner].transpose(1, 2) == 0
-        nearest = cosines.masked_fill(unknown, _NEVER).max(-1).values.clamp(0, 1)
-        attention = (SHARPNESS * cosines).masked_fill(unknown, _NEVER).softmax(-1)
-        aligned = torch.einsum("slq,sqp->slp", attention, query[batch.owner])
-        flags = torch.stack([nearest, (nearest > EXACT).float(), torch.ones_like(nearest)], -1)
-        columns = [own, aligned, own * aligned, tags, flags]
-        rows = functional.relu(_along(self.c1, self.drop(torch.cat(columns, -1) * batch.mask)))
-        rows = rows * batch.mask
-        for layer in (self.c2, self.c3):
-            rows = functional.relu(_along(layer, self.drop(rows))) * batch.mask + rows
-        words = self.u(rows)[..., 0] + torch.einsum("slh,sh->sl", rows, self.b(pooled))
-        sought = self.c(self.drop(cover))
-        logits = words[:, None] + torch.einsum("slh,swh->swl", rows, sought)
-        logits = logits.masked_fill(~_inside(batch.mask, logits.shape[1]), _NEVER)
-        scores = torch.logsumexp(logits, -1) + self.v(self.drop(cover))[..., 0]
-        scores = scores.masked_fill(~_windows(batch.mask, scores.shape[1]), _NEVER)
-        return logits.max(1).values, scores.max(1).values
-
-    def _covered(
-        self,
-        batch: "Batch",
-        query: Tensor,
-        asked: Tensor,
-        rows: Tensor,
-        own: Tensor,
-        cosines: Tensor,
-    ) -> Tensor:
-        """What becomes of the question's words in every window: `(n_sentences, n_windows, …)`."""
-        found = functional.relu(_along(self.sconv, rows))
-        sought = functional.normalize(self.mq(torch.cat([asked, query], -1)), dim=-1)
-        found = functional.normalize(self.ms(torch.cat([found, own], -1)), dim=-1)
-        learnt = torch.einsum("slm,sqm->slq", found, sought[batch.owner])
-        empty = batch.mask == 0
-        near = [_highest(x.masked_fill(empty, -1.0)) for x in (cosines, learnt)]
-        whole = [x.max(1, keepdim=True).values.expand_as(x) for x in near]
-        near[0], whole[0] = near[0].clamp(0, 1), whole[0].clamp(0, 1)
-        around = batch.near[:, None].expand_as(near[0])
-        flags = [
-            near[0],
-            near[0] > EXACT,
-            near[1],
-            *whole,
-            whole[0] > EXACT,
-            around,
-            around > EXACT,
-        ]
-        of_words = self.cq(self.drop(asked))[batch.owner][:, None]
-        flagged = self.cf(torch.stack([flag.float() for flag in flags], -1))
-        compared = functional.relu(of_words + flagged)
-        share = _attention(self.catt, asked, batch.query_mask)[batch.owner][:, None]
-        known = batch.query_mask[batch.owner][:, None]
-        both = torch.cat([(share * compared).sum(2), (compared * known).max(2).values], -1)
-        return functional.relu(self.agg(self.drop(both)))
-
-
-def _highest(x: Tensor) -> Tensor:
-    """The highest of `(n_sentences, width, n)` in every window: `(n_sentences, n_windows, n)`."""
-    short = WINDOW - x.shape[1]
-    missing = short if short > 0 else short % STEP
-    padded = functional.pad(x, (0, 0, 0, missing), value=-1.0)
-    return functional.max_pool1d(padded.transpose(1, 2), WINDOW, STEP).transpose(1, 2)
-
-
-def _windows(mask: Tensor, n: int) -> Tensor:
-    """Which of `n` windows each sentence has, `(n_sentences, n)`."""
-    length = mask[..., 0].sum(1)
-    n_windows = 1 + torch.ceil((length - WINDOW).clamp(min=0) / STEP)
-    return torch.arange(n)[None] < n_windows[:, None]
-
-
-def _inside(mask: Tensor, n: int) -> Tensor:
-    """Which words each of `n` windows holds, `(n_sentences, n, width)`."""
-    place = torch.arange(mask.shape[1])[None]
-    first = STEP * torch.arange(n)[:, None]
-    return ((place >= first) & (place < first + WINDOW))[None] & (mask[:, None, :, 0] > 0)
-
-
-def _attention(layer: nn.Linear, asked: Tensor, mask: Tensor) -> Tensor:
-    share: Tensor = layer(asked).masked_fill(mask == 0, _NEVER).softmax(1)
-    return share
-
-
-def _along(layer: nn.Conv1d, x: Tensor) -> Tensor:
-    out: Tensor = layer(x.transpose(1, 2)).transpose(1, 2)
-    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,23 +172,6 @@ class Texts:
         return near
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Questions and sentences as numbers; a sentence's `owner` is its question."""
-
-    query: Tensor  # (n_questions, n_words, dim)
-    query_tags: Tensor
-    query_mask: Tensor  # (…, 1)
-    vectors: Tensor  # (n_sentences, width, dim)
-    tags: Tensor
-    mask: Tensor  # (…, 1)
-    near: Tensor  # (n_sentences, n_words), to a word of the text around
-    owner: Tensor  # (n_sentences,)
-    features: Tensor
-    relevant: Tensor
-    marks: Tensor  # (n_sentences, WIDTH)
-
-
 def make_batch(chosen: Sequence[Example], texts: Texts, rng: random.Random) -> Batch:
     """Lay examples out, each with some of its wrong sentences; from some the answer is taken."""
     owner: list[int] = []
@@ -361,8 +220,8 @@ class Choice(nn.Module):
         scores = scores + self.linear((batch.features - self.mean) / self.scale)[:, 0]
         n = len(batch.query)
         of_question = torch.arange(n)[:, None] == batch.owner[None]
-        every = scores[None].expand(n, -1).masked_fill(~of_question, _NEVER)
-        right = every.masked_fill(~batch.relevant[None], _NEVER)
+        every = scores[None].expand(n, -1).masked_fill(~of_question, NEVER)
+        right = every.masked_fill(~batch.relevant[None], NEVER)
         none = self.none.expand(n, 1)
         some = (of_question & batch.relevant[None]).any(1)
         wanted = torch.where(some, torch.logsumexp(right, 1), none[:, 0])
@@ -370,7 +229,7 @@ class Choice(nn.Module):
         marks = batch.marks[:, : words.shape[1]]
         marked = marks.sum(1) > 0
         if marked.any():
-            inside = words[marked].masked_fill(marks[marked] == 0, _NEVER)
+            inside = words[marked].masked_fill(marks[marked] == 0, NEVER)
             missed = torch.logsumexp(words[marked], -1) - torch.logsumexp(inside, -1)
             loss = loss + ANSWER_WEIGHT * missed.mean()
         return loss
@@ -426,57 +285,89 @@ def unread(assistant: Assistant) -> Assistant:
     return assistant
 
 
-def collect(data: Path) -> tuple[list[Example], list[Example]]:
-    """Examples of all other questions; examples of practice questions."""
-    with tempfile.TemporaryDirectory() as folder:
-        groups = _of_comprehension(data, Path(folder) / "read")
-        _LOG.info("%d comprehension questions", len(groups))
-        groups += _of_laws(data, Path(folder) / "laws")
-        # A question whose answer was not even found teaches nothing about choosing.
-        groups = [group for group in groups if group.relevant.any()]
-        _LOG.info("%d with lay questions", len(groups))
-        groups += _of_passages(load_news_questions(data), Path(folder) / "news")
-        _LOG.info("%d with questions on news", len(groups))
-        groups += _of_passages(load_policy_questions(), Path(folder) / "policy")
-        _LOG.info("%d with questions on policy", len(groups))
-        with Assistant.open(Path(folder) / "cases") as assistant:
-            practice = load_questions(PRACTICE_FILE, "train")
-            practice += [
-                replace(one, question=misspelt(one.question, i))
-                for i, one in enumerate(practice)
-                if one.answerable and i % MISSPELT == 0
-            ]
-            repeated = [example(group) for group in sentence_groups(unread(assistant), practice)]
-    return [example(group) for group in groups], repeated
+# -- what is learnt from -------------------------------------------------------------------------
 
 
-def _of_comprehension(data: Path, home: Path) -> list[Group]:
+def practice_examples(_: Path) -> list[Example]:
+    """Questions on the built-in cases."""
+    asked = load_questions(PRACTICE_FILE, "train")
+    asked += [
+        replace(one, question=misspelt(one.question, i))
+        for i, one in enumerate(asked)
+        if one.answerable and i % MISSPELT == 0
+    ]
+    with tempfile.TemporaryDirectory() as home, Assistant.open(Path(home)) as assistant:
+        return [example(group) for group in sentence_groups(unread(assistant), asked)]
+
+
+def comprehension_examples(data: Path) -> list[Example]:
+    """Questions on two thirds of the encyclopedia passages."""
     found = [one for one in load_comprehension(data) if one.number % 3]
     passages = {one.passage: Passage(one.name, "", one.passage) for one in found}
-    some = found[:: max(1, len(found) // N_COMPREHENSION)]
-    some = [
-        replace(one, question=misspelt(one.question, i)) if i % MISSPELT == 0 else one
-        for i, one in enumerate(some)
-    ]
-    with filled_library(Benchmark(tuple(passages.values()), ()), home) as assistant:
-        return comprehension_groups(unread(assistant), some)
+    some = _some_misspelt(found[:: max(1, len(found) // N_COMPREHENSION)])
+    return _examples(passages.values(), partial(comprehension_groups, asked=some))
 
 
-def _of_laws(data: Path, home: Path) -> list[Group]:
+def law_examples(data: Path) -> list[Example]:
+    """Lay questions on articles of law."""
     articles, lay = load_lay(data)
     some = lay[:: max(1, len(lay) // N_LAY)]
-    with filled_library(Benchmark(tuple(articles), ()), home) as assistant:
-        return lay_groups(unread(assistant), some)
+    return _examples(articles, partial(lay_groups, asked=some))
 
 
-def _of_passages(asked: Sequence[PassageQuestion], home: Path) -> list[Group]:
+def news_examples(data: Path) -> list[Example]:
+    """Our own questions on news."""
+    return _own_examples(load_news_questions(data))
+
+
+def policy_examples(_: Path) -> list[Example]:
+    """Our own questions on policy passages."""
+    return _own_examples(load_policy_questions())
+
+
+def _own_examples(asked: Sequence[PassageQuestion]) -> list[Example]:
     asked = [one for one in asked if one.split == "train"]
-    asked = [
+    some = _some_misspelt(asked[:: max(1, round(len(asked) / N_OWN))])
+    # All passages are rivals, as in a library.
+    return _examples(passages_of(asked), partial(passage_groups, asked=some))
+
+
+Asked = TypeVar("Asked", Comprehension, PassageQuestion)
+
+
+def _some_misspelt(asked: Sequence[Asked]) -> list[Asked]:
+    return [
         replace(one, question=misspelt(one.question, i)) if i % MISSPELT == 0 else one
         for i, one in enumerate(asked)
     ]
-    with filled_library(Benchmark(passages_of(asked), ()), home) as assistant:
-        return passage_groups(unread(assistant), asked)
+
+
+def _examples(
+    passages: Iterable[Passage], groups_of: Callable[[Assistant], list[Group]]
+) -> list[Example]:
+    benchmark = Benchmark(tuple(passages), ())
+    with (
+        tempfile.TemporaryDirectory() as home,
+        filled_library(benchmark, Path(home)) as assistant,
+    ):
+        return [example(group) for group in groups_of(unread(assistant))]
+
+
+SOURCES = (news_examples, comprehension_examples, law_examples, policy_examples)
+
+
+# -- the command ---------------------------------------------------------------------------------
+
+
+def trained_state(
+    seed: int, examples: Sequence[Example], repeated: Sequence[Example]
+) -> dict[str, Tensor]:
+    """The weights of one network, their names beginning with its number."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=f"{seed}: %(message)s")
+    torch.set_num_threads(1)
+    texts = Texts([*examples, *repeated], load_encoder())
+    state = train(examples, repeated, texts, seed).state_dict()
+    return {f"{seed}.{name}": tensor.half() for name, tensor in state.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -484,19 +375,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m eval.fit_reader", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with train/")
     parser.add_argument("--out", type=Path, default=FILE)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="processes side by side")
     args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-    torch.set_num_threads(args.threads)
-    examples, repeated = collect(args.data)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
+    pieces = [partial(source, args.data) for source in (*SOURCES, practice_examples)]
+    *found, repeated = side_by_side(pieces, args.workers)
+    examples = [one for of_source in found for one in of_source]
     _LOG.info("%d examples, %d practice questions", len(examples), len(repeated))
-    texts = Texts([*examples, *repeated], load_encoder())
-    state = {
-        f"{seed}.{name}": tensor.half()
-        for seed in range(N_NETWORKS)
-        for name, tensor in train(examples, repeated, texts, seed).state_dict().items()
-    }
-    args.out.write_bytes(save(state))
+    networks = [partial(trained_state, seed, examples, repeated) for seed in range(N_NETWORKS)]
+    states = side_by_side(networks, args.workers)
+    args.out.write_bytes(save({name: rows for state in states for name, rows in state.items()}))
     return 0
 
 

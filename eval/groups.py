@@ -129,7 +129,10 @@ def sentence_groups(assistant: Assistant, questions: Sequence[Question]) -> list
 
 
 def comprehension_groups(assistant: Assistant, asked: Sequence[Comprehension]) -> list[Group]:
-    """A sentence is relevant if it stands in the question's passage and holds the answer."""
+    """A sentence is relevant if it stands in the question's passage and holds the answer.
+
+    A question whose answer was not even found teaches nothing about choosing.
+    """
     names = {info.id: info.name for info in assistant.library.documents()}
     groups = []
     for one in asked:
@@ -138,7 +141,7 @@ def comprehension_groups(assistant: Assistant, asked: Sequence[Comprehension]) -
             names[c.hit.chunk.document_id] == one.name and fold(one.answer) in fold(c.text)
             for c in evidence.candidates
         ]
-        if relevant:
+        if any(relevant):
             groups.append(
                 Group(evidence.question, evidence.candidates, np.array(relevant), one.answer)
             )
@@ -171,6 +174,6 @@ def lay_groups(assistant: Assistant, asked: Sequence[tuple[str, frozenset[str]]]
     for question, articles in asked:
         evidence = assistant.evidence(question)
         relevant = [names[c.hit.chunk.document_id] in articles for c in evidence.candidates]
-        if relevant:
+        if any(relevant):
             groups.append(Group(evidence.question, evidence.candidates, np.array(relevant)))
     return groups

@@ -1,10 +1,14 @@
 """What is fitted to practice questions: weights that rank, and the network that refuses."""
 
+import os
+from functools import partial
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from eval.fit import fit_listwise, fit_logistic, fit_network
+from eval.fitting import fit_listwise, fit_logistic, fit_network
+from eval.parallel import side_by_side
 from rag import confidence as refusal
 
 
@@ -73,3 +77,15 @@ def test_listwise_weights_rank_the_relevant_row_first() -> None:
         groups.append((rows, rows[:, 1] == rows[:, 1].max()))
     weights = fit_listwise([groups], np.zeros(3), 0.01)
     assert weights[1] > 5 * abs(weights[[0, 2]]).max()
+
+
+def test_pieces_of_work_run_in_fresh_processes_and_keep_their_order() -> None:
+    lengths = side_by_side([partial(len, "abc"), partial(len, "a")], workers=2)
+    assert lengths == [3, 1]
+    pids = side_by_side([os.getpid] * 3, workers=1)
+    assert len({*pids, os.getpid()}) == 4
+
+
+def test_a_piece_that_fails_is_not_passed_over() -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        side_by_side([partial(int, "1"), partial(int, "x")], workers=1)

@@ -11,8 +11,9 @@ from corpus.types import Chunk
 from embeddings.encoder import load_encoder
 from embeddings.words import WordVectors
 from eval import fit_reader
-from eval.fit_reader import Batch, Example, ReaderNetwork, Texts, example, make_batch
+from eval.fit_reader import Example, Texts, example, make_batch
 from eval.groups import Group
+from eval.reader_network import Batch, ReaderNetwork
 from rag import reader
 from rag.assistant import Assistant
 from rag.reader import MAX_WORDS, WINDOW, Place, Reader, read_words

@@ -1,0 +1,237 @@
+"""Questions in, the features and labels that `eval.fit` fits weights to out."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from embeddings.fold import fold
+from eval.benchmark import Benchmark, read_rows
+from eval.fitting import Array, Group
+from eval.questions import Question, Span, gold_spans
+from rag import across, rerank
+from rag import confidence as refusal
+from rag.assistant import Assistant
+from rag.conversation import outcome
+from rag.evidence import Evidence
+from rag.extractive import ExtractiveAnswerer
+from rag.followup import complete
+from rag.retriever import Retriever
+from rag.sections import whole_features
+from rag.turn import Turn
+from rag.types import Draft, Filters
+
+Rows = tuple[Array, Array, Array]  # features (n, f), labels (1 = answerable) and weights (n,)
+
+N_OFF_TOPIC = 75  # questions of each other dev set
+STRANGER_WEIGHT = 4.0  # of a question about anything else, in the refusal model
+UNANSWERABLE_WEIGHT = 2.0  # of one question that somebody wrote to be unanswerable
+NEAR_MISS_WEIGHT = 1.0  # of one of the many that ask for what a passage nearly says
+N_TALKS = 300  # questions that are asked after others
+OTHER_PLACES = ("佛山", "惠州", "杭州", "武汉", "厦门")  # none is the place of a built-in case
+
+
+def rerank_groups(
+    retriever: Retriever, question: str, relevant: Callable[[int, int, int], bool]
+) -> Group:
+    """What both steps of re-ranking see for a question; `relevant(document, start, end)`."""
+    found = retriever.candidates(question, None)
+    chunks = retriever.head(found)
+    rows = retriever.features(question, chunks, found)
+    read = rerank.read_features(retriever.library.reader, question, chunks, rows)
+    return read, np.array([relevant(c.document_id, c.start, c.end) for c in chunks], bool)
+
+
+def benchmark_groups(benchmark: Benchmark, assistant: Assistant, limit: int) -> list[Group]:
+    """The groups of a retrieval benchmark whose passages are in the assistant's library."""
+    names = {info.id: info.name for info in assistant.library.documents()}
+    step = max(1, len(benchmark.queries) // limit)
+    groups = []
+    for query in benchmark.queries[::step]:
+        wanted = set(query.relevant)
+        groups.append(
+            rerank_groups(
+                assistant.retriever,
+                query.text,
+                lambda document, _a, _b, wanted=wanted: names[document] in wanted,  # type: ignore[misc]
+            )
+        )
+    return groups
+
+
+def case_groups(assistant: Assistant, questions: Sequence[Question]) -> list[Group]:
+    """The groups of the project's own questions."""
+    documents = [assistant.library.document(i.id) for i in assistant.library.documents()]
+    groups = []
+    for question in questions:
+        gold = [span for span in gold_spans(question, documents) if span]
+        groups.append(
+            rerank_groups(
+                assistant.retriever,
+                completed(assistant, question),
+                lambda d, a, b, gold=gold: any(Span(d, a, b).overlaps(g) for g in gold),  # type: ignore[misc]
+            )
+        )
+    return groups
+
+
+def completed(assistant: Assistant, question: Question) -> str:
+    """The question made self-contained."""
+    return assistant.evidence(question.question, history=question.history).question
+
+
+def across_rows(assistant: Assistant, questions: Sequence[Question]) -> Rows:
+    """Features of the best sentence of every case, and whether the case answers."""
+    rows, labels = [], []
+    for question in questions:
+        evidence = assistant.evidence(question.question, history=question.history)
+        if evidence.intent.kind != "across":
+            continue
+        gold = {piece.case for piece in question.evidence}
+        for candidate, row in across.best_of_cases(evidence.candidates, evidence.literals):
+            rows.append(row)
+            labels.append(float(candidate.hit.chunk.case in gold))
+    return np.array(rows), np.array(labels), np.ones(len(rows))
+
+
+def section_groups(assistant: Assistant, questions: Sequence[Question]) -> tuple[list[Group], Rows]:
+    """Which sections list what is asked for, and whether the best does better than sentences.
+
+    An answer is worth the mean of its citations' F1 and of its must-have recall.
+    """
+    documents = [assistant.library.document(i.id) for i in assistant.library.documents()]
+    answerer = ExtractiveAnswerer(assistant.config.answers)
+    groups: list[Group] = []
+    rows, labels, weights = [], [], []
+    for question in questions:
+        gold = [span for span in gold_spans(question, documents) if span]
+        evidence = assistant.evidence(question.question, history=question.history)
+        if evidence.intent.kind not in ("list", "how") or not evidence.candidates:
+            continue
+        worth = np.array(
+            [_worth(answerer.listed(evidence, s), question, gold) for s in evidence.sections]
+        )
+        if not len(worth):
+            continue
+        groups.append((np.array([s.features for s in evidence.sections]), worth > 0.5))
+        best = evidence.sections[0]
+        gain = worth[0] - _worth(answerer.selected(evidence), question, gold)
+        if gain:
+            rows.append(whole_features(best, evidence.candidates[0], evidence.intent))
+            labels.append(float(gain > 0))
+            weights.append(abs(gain))
+    return groups, (np.array(rows), np.array(labels), np.array(weights))
+
+
+def _worth(draft: Draft, question: Question, gold: Sequence[Span]) -> float:
+    cited = [Span(c.document_id, c.start, c.end) for c in draft.citations]
+    right = sum(any(c.overlaps(g) for g in gold) for c in cited) / len(cited)
+    found = sum(any(c.overlaps(g) for c in cited) for g in gold) / len(gold)
+    f1 = 2 * right * found / (right + found) if right + found else 0.0
+    text = fold("".join(sentence.text for sentence in draft.sentences))
+    said = [any(fold(way) in text for way in ways) for ways in question.must]
+    return (f1 + (sum(said) / len(said) if said else f1)) / 2
+
+
+def follow_rows(assistant: Assistant, questions: Sequence[Question]) -> Rows:
+    """What tells whether a question goes on from the one before it, and whether it does.
+
+    It goes on from its own history; it is also asked after a question on another case and after one
+    on the same. A reading is right if its best sentence is evidence, or if it is refused where
+    nothing answers.
+    """
+    documents = [assistant.library.document(i.id) for i in assistant.library.documents()]
+    places = assistant.library.store.places()
+    drawn = random.Random(0)
+    alone = [q for q in questions if not q.history and q.evidence]
+    rows, labels, weights = [], [], []
+    for question in [*(q for q in questions if q.history), *drawn.sample(alone, N_TALKS)]:
+        before = [(question.history[-1], 1.0)] if question.history else []
+        cases = {e.case for e in question.evidence}
+        if not before:
+            same = [q for q in alone if q is not question and cases & {e.case for e in q.evidence}]
+            other = [q for q in alone if not cases & {e.case for e in q.evidence}]
+            before = [(drawn.choice(other).question, 1.0), (drawn.choice(same).question, 0.5)]
+        gold = [span for span in gold_spans(question, documents) if span]
+        for context, weight in before:
+            completed = complete(question.question, context, places)
+            if completed.follows or not completed.context:
+                continue
+            talking = assistant.conversation(Turn(assistant.library))
+            readings = outcome(talking.readings(completed))
+            gain = _is_right(assistant, readings.following, question, gold) - _is_right(
+                assistant, readings.alone, question, gold
+            )
+            if gain:
+                rows.append(readings.seen)
+                labels.append(float(gain > 0))
+                weights.append(weight)
+    return np.array(rows), np.array(labels), np.array(weights)
+
+
+def _is_right(
+    assistant: Assistant, evidence: Evidence, question: Question, gold: Sequence[Span]
+) -> bool:
+    if evidence.confidence < assistant.config.answers.refuse_below or not evidence.candidates:
+        return not question.answerable
+    best = evidence.candidates[0]
+    cited = Span(best.hit.chunk.document_id, best.start, best.end)
+    return any(cited.overlaps(g) for g in gold)
+
+
+def plain_rows(assistant: Assistant, asked: Sequence[tuple[str, bool]], weight: float) -> Rows:
+    """Features, labels and weights for the refusal model; a question is answerable or not."""
+    rows, labels = [], []
+    for question, answerable in asked:
+        found = assistant.evidence(question).candidates
+        if found:
+            rows.append(refusal.features(found))
+            labels.append(float(answerable))
+    return np.array(rows), np.array(labels), np.full(len(rows), weight)
+
+
+def off_topic(data: Path) -> list[str]:
+    """Questions of the other dev sets: about anything but the built-in cases."""
+    found = []
+    for name in ("rgb", "drcd", "stard"):
+        queries = list(read_rows(data / "dev" / f"{name}_queries.jsonl"))
+        found += [str(row["query"]) for row in queries[:: max(1, len(queries) // N_OFF_TOPIC)]]
+    return found
+
+
+def refusal_rows(
+    assistant: Assistant, questions: Sequence[Question], strangers: Sequence[str]
+) -> Rows:
+    """Features, labels (1 = answerable) and weights for the refusal model."""
+    cases = sorted({c.case for c in assistant.library.store.chunks(1) if c.case})
+    places = assistant.library.store.places()
+    rows, labels, weights = [], [], []
+
+    def add(question: Question, label: int, weight: float, filters: Filters | None = None) -> None:
+        evidence = assistant.evidence(question.question, history=question.history, filters=filters)
+        if evidence.candidates:
+            rows.append(refusal.features(evidence.candidates))
+            labels.append(label)
+            weights.append(weight)
+
+    for question in questions:
+        if not question.answerable:
+            near = question.split == "near"
+            add(question, 0, NEAR_MISS_WEIGHT if near else UNANSWERABLE_WEIGHT)
+            continue
+        add(question, 1, 1.0)
+        gold = {e.case for e in question.evidence}
+        hidden = Filters(cases=tuple(c for c in cases if c not in gold))
+        if question.type not in ("multi", "compare", "count"):
+            add(question, 0, 0.1, hidden)
+        for place in places:
+            short = place.removesuffix("市").removesuffix("省")
+            if short in question.question:
+                other = OTHER_PLACES[len(rows) % len(OTHER_PLACES)]
+                add(replace(question, question=question.question.replace(short, other)), 0, 0.5)
+                break
+    for stranger in strangers:
+        add(Question("", "", stranger, ()), 0, STRANGER_WEIGHT)
+    return np.array(rows), np.array(labels, float), np.array(weights)
