@@ -101,6 +101,8 @@ def gather(
         part_hits = sources.search(text, _part_filters(name, intent, sources.filters))
         _, best = select(text, replace(own, kind="fact"), part_hits)
         parts.append(Part(name, tuple(best), confidence(best)))
+    if len(intent.places) < 2 and _one_sentence(parts):
+        parts = []
     sections: list[Section] = []
     if intent.overview and intent.kind == "across":
         listed = list_cases(_opened(sources, open_document), intent.places)
@@ -129,6 +131,16 @@ def _speaks_of_all(best: Candidate, intent: Intent) -> bool:
     """Whether one sentence speaks of all the places that the question names."""
     n_said = len(named_places(best.text, intent.places))
     return n_said == len(intent.places) > 1
+
+
+def _one_sentence(parts: Sequence[Part]) -> bool:
+    """Whether the best sentence about one thing is that about the others, or names them."""
+    best = [part.candidates[0].text if part.candidates else part.name for part in parts]
+    names = [part.name for part in parts]
+    return len({*best}) < len(parts) or any(
+        all(name in text for name in names if name != part.name)
+        for part, text in zip(parts, best, strict=True)
+    )
 
 
 def short_answer(asked: Asked, best: Candidate) -> tuple[int, int] | None:

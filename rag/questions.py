@@ -32,12 +32,16 @@ _ACROSS = re.compile(
     r"which (?:cases|cities|places)|all (?:the )?cases",
     re.IGNORECASE,
 )
+_MORE = r"(?:哪一?[个种类项边头家]|谁)(?=[^,。?]{0,12}[更大高多早快短长少])"
+_DIFFERENT = (
+    r"[上,]?(?:有|的)?(?:什么|何|啥|哪些)?(?:不同|不一样|区别|差别|差异|异同|共同点|相同(?:点|之处)?)(?:是什么|在哪[里儿]?)?|"
+    rf"一样吗|是一回事吗|差(?:了|在)?(?=多少|哪)|{_MORE}"
+)
 _COMPARE = re.compile(
-    r"异同|有何不同|有什么不同|有啥不同|区别|差别|差异|对比|比较一下|相比(?!上年|去年|同期|以往|之前)|"
-    r"(?:和|与|跟|同|、).{1,30}(?:分别|各自?)"
-    r"(?:怎|如何|采取|做|推|用|为|给|带|有|是多|多|几|[\u4e00-\u9fff]{1,4}了?(?:多少|几))|"
-    r"^(?:请|帮我)?(?:比较|比一比|比一下)|(?:有(?:什么|何|啥)?|哪里|哪儿|啥)不一样|共同点|相同|一样吗|"
-    r"谁(?:更|的.{1,8}更)|哪个更|compare|difference",
+    rf"{_DIFFERENT}|对比|比较一下|相比(?!上年|去年|同期|以往|之前)|"
+    # 各地, 各部门 are no sides.
+    r"(?:和|与|跟|同|、).{1,30}(?:分别|各(?=[是有自由起做用发推管查省减压增扩变干立设办多几]))|"
+    r"^(?:请|帮我)?(?:比较|比一比|比一下)|compare|difference",
     re.IGNORECASE,
 )
 _LIST = re.compile(
@@ -107,12 +111,13 @@ _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)\s*年?")
 # 三联三同 in quotes is one thing, not two.
 _IN_QUOTES = r"“[^”]{1,20}”|《[^》]{1,40}》"
 _SIDE = rf"((?:{_IN_QUOTES}|[^“”《》]{{2}})(?:{_IN_QUOTES}|[^“”《》]){{0,23}}?)"
-_OPENING = r"(?:请问|请|帮我|比较一?下?|对比一?下?|同样是[^,]{1,10},)*"
+_OPENING = r"(?:请问|请|帮我|比较一?下?|对比一?下?)*"
 _TWO_SIDES = rf"^{_OPENING}{_SIDE}(?:和|与|跟|同|以及){_SIDE}"
 _WHAT_OF_BOTH = "之间|分别|各自?|有何|有什么|有啥|相比|哪个|两[项个种者]|,"
 _SIDES = re.compile(rf"{_TWO_SIDES}((?:在|的|都|给|对|{_WHAT_OF_BOTH}).*)$")
 _LONG_SIDES = re.compile(rf"{_TWO_SIDES}((?:{_WHAT_OF_BOTH}).*)$")  # 东莞的小莞 is one side
-_JOINT = re.compile(r"^[和与跟同、,\s]+|(?<=[\s,])[和与跟同、]+|[和与跟同、]+(?=在|的|分别|各|都)")
+_JOIN = "[和与跟同、]"
+_JOINT = re.compile(rf"^(?:{_JOIN}|[,\s])+|(?<=[\s,]){_JOIN}+|{_JOIN}+(?=在|的|分别|各|都)")
 _MEASURE_NOUN = (
     r"(?:措施|做法|举措|办法|工作|方面|模式|经验|成效|创新|突破|机制|内容|动作|亮点|任务|特点|好处|"
     r"优势|效果|环节|步骤|事情?|measures|steps)"
@@ -287,34 +292,49 @@ def compared_parts(question: str, intent: Intent) -> dict[str, str]:
         return {}
     if len(intent.places) > 1:
         shorts = {place: short_place(place) for place in intent.places}
-        long = _LONG_SIDES.match(question)
-        if long and (own_sides := _sides_of(shorts, long[1], long[2])):
-            return {place: f"{side}{long[3]}" for place, side in own_sides.items()}
+        if (sides := _sides(question)) and (own := _sides_of(shorts, sides)):
+            return own
         parts = {}
         for place in intent.places:
-            own = question
+            text = question
             for other, short in shorts.items():
                 if other != place:
-                    own = own.replace(other, "").replace(short, "")
-            parts[place] = _clean_joint(own)
+                    name = f"(?:{other}|{short})"
+                    text = re.sub(f"{_JOIN}{name}|{name}{_JOIN}|{name}", "", text)
+            parts[place] = _clean_joint(text)
         return parts
     if len(intent.cases) > 1:
         rest = _CASE_REFERENCE.sub("", question)
         return {f"案例{chinese_numeral(case)}": _clean_joint(rest) for case in intent.cases}
-    if sides := _SIDES.match(question):
-        left, right, rest = sides.groups()
-        return {side: f"{side}{rest}" for side in (left, right)}
-    return {}
+    return _sides(question)
 
 
-def _sides_of(shorts: Mapping[str, str], *sides: str) -> dict[str, str]:
+def _sides(question: str) -> dict[str, str]:
+    """The two sides of a comparison, each with a question about it alone."""
+    found = _SIDES.match(question)
+    # 法院的建议和审查的建议各有多少: the second 的 is inside its side as the first one is.
+    if found and "的" in re.sub(_IN_QUOTES, "", found[1]):
+        found = _LONG_SIDES.match(question) or found
+    if not found:
+        return {}
+    before, right, rest = found.groups()
+    lead, comma, left = before.rpartition(",")
+    asked = re.sub(_DIFFERENT, "", rest)
+    if re.sub(r"[,。?都]|各自?|分别", "", asked):
+        return {side: f"{lead}{comma}{side}{asked}" for side in (left, right)}
+    # Nothing is asked but how they differ.
+    names = {side: re.search(_IN_QUOTES, side) for side in (left, right)}
+    return {side: f"{name[0] if name else side}是什么?" for side, name in names.items()}
+
+
+def _sides_of(shorts: Mapping[str, str], sides: Mapping[str, str]) -> dict[str, str]:
     """The side that names each place, if every place has its own and says more than its name."""
     found: dict[str, str] = {}
     for place, short in shorts.items():
         own = [side for side in sides if short in side]
-        if len(own) != 1 or own[0] in found.values() or own[0] in (place, short):
+        if len(own) != 1 or sides[own[0]] in found.values() or own[0] in (place, short):
             return {}
-        found[place] = own[0]
+        found[place] = sides[own[0]]
     return found
 
 

@@ -188,10 +188,32 @@ def test_what_is_compared_is_told_apart(question, parts) -> None:
 
 
 def test_a_place_is_asked_about_with_what_it_is_named_with() -> None:
-    question = "广州税务的“税宝”和东莞的“小莞”有什么不一样?"
+    question = "广州税务的“税宝”和东莞的“小莞”各怎么收费?"
     parts = compared_parts(question, read_intent(question, PLACES))
-    assert parts["广州市"].startswith("广州税务的“税宝”有")
-    assert parts["东莞市"].startswith("东莞的“小莞”有")
+    assert parts["广州市"] == "广州税务的“税宝”各怎么收费?"
+    assert parts["东莞市"] == "东莞的“小莞”各怎么收费?"
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("甲院的建议和乙局的建议函各发了多少?", ["甲院的建议各发了多少?", "乙局的建议函各发了多少?"]),
+        ("快审和和解有什么区别?", ["快审是什么?", "和解是什么?"]),
+        ("海关的“一锁”和“三同”有何不同?", ["“一锁”是什么?", "“三同”是什么?"]),
+        ("修复时,处罚信息和名录信息的渠道有何不同?", ["修复时,处罚信息的渠道?", "修复时,名录信息的渠道?"]),
+        ("来深办案,报内设机构批和报市局批,门槛差多少人?",
+         ["来深办案,报内设机构批,门槛多少人?", "来深办案,报市局批,门槛多少人?"]),
+    ],
+)  # fmt: skip
+def test_each_side_of_a_comparison_is_asked_about_with_what_holds_for_both(question, asked) -> None:
+    parts = compared_parts(question, read_intent(question, PLACES))
+    assert list(parts.values()) == asked
+
+
+def test_what_one_sentence_says_of_both_sides_is_no_table(assistant) -> None:
+    answer = assistant.ask("深国仲2024年受理的案件和同比增长分别是多少?")
+    assert "1.4万宗" in answer.answer
+    assert answer.table is None
 
 
 def test_two_places_in_one_sentence_are_not_compared(assistant) -> None:
