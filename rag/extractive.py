@@ -6,6 +6,7 @@ cases by the best sentences of each, grouped; a question over all cases by one s
 case that speaks of it. Every sentence is verbatim and cites exactly itself.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from corpus.types import Chunk
 from embeddings.fold import fold
 from rag.across import speaking
 from rag.config import AnswerConfig
-from rag.evidence import Evidence
+from rag.evidence import Evidence, Part
 from rag.premise import corrections
 from rag.sections import Section, prefers_whole
 from rag.select import Candidate, marks
@@ -261,7 +262,8 @@ class ExtractiveAnswerer:
             best = part.candidates[0]
             cell: list[int] = []
             for candidate in part.candidates[:4]:
-                near = best.score - candidate.score < self.config.compare_within
+                gap = best.score - candidate.score
+                near = gap < self.config.compare_within and gap < _least_gap(candidate, sure, part)
                 fits = len(candidate.text) <= room and not candidate.feature("title")
                 if candidate is best or (near and fits and len(cell) < 3):
                     cell.append(writer.add_candidate(candidate, part.name))
@@ -273,6 +275,20 @@ class ExtractiveAnswerer:
             return writer.draft(note=note)
         columns = tuple(part.name for part in sure)
         return writer.draft(note=note, table=Table(columns, ("相关内容",), (tuple(cells),)))
+
+
+def _least_gap(sentence: Candidate, parts: Sequence[Part], own: Part) -> float:
+    """By how little a sentence trails the best one about anything else that is compared."""
+    return min(
+        (
+            part.candidates[0].score - other.score
+            for part in parts
+            if part is not own
+            for other in part.candidates[:4]
+            if other.text == sentence.text
+        ),
+        default=math.inf,
+    )
 
 
 def as_table(draft: Draft) -> Table:
