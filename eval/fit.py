@@ -108,7 +108,8 @@ def _hidden(one: Comprehension) -> bool:
 
 
 @contextmanager
-def _library(passages: Sequence[Passage]) -> Iterator[Assistant]:
+def filled(passages: Sequence[Passage]) -> Iterator[Assistant]:
+    """An assistant whose library holds the passages, for a while."""
     benchmark = Benchmark(tuple(passages), ())
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -129,7 +130,7 @@ def ranked_groups(name: str, data: Path) -> list[Group]:
         with _cases() as assistant:
             return case_groups(assistant, [q for q in written_questions() if q.answerable])
     benchmark = load_benchmark(data, name) if name in BENCHMARKS else _own_benchmark(name, data)
-    with _library(benchmark.passages) as assistant:
+    with filled(benchmark.passages) as assistant:
         return benchmark_groups(benchmark, assistant, N_BENCHMARK)
 
 
@@ -152,11 +153,11 @@ def read_groups(name: str, data: Path) -> list[Group]:
             found = sentence_groups(assistant, asked)
     elif name == "comprehension":
         passages, some = read_questions(data)
-        with _library(passages) as assistant:
+        with filled(passages) as assistant:
             found = comprehension_groups(assistant, [c for c in some if not _hidden(c)])
     else:
         every, unseen = own_questions(name, data)
-        with _library(passages_of(every)) as assistant:
+        with filled(passages_of(every)) as assistant:
             found = passage_groups(assistant, [one for one in unseen if one.evidence])
     return [(group.features, group.relevant) for group in found]
 
@@ -173,7 +174,7 @@ def refused_rows(name: str, data: Path) -> Rows:
         every, unseen = own_questions(name, data)
         passages = list(passages_of(every))
         asked = [(one.question, bool(one.evidence)) for one in unseen]
-    with _library(passages) as assistant:
+    with filled(passages) as assistant:
         return plain_rows(assistant, asked, WEIGHTS[name])
 
 

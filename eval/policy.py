@@ -1,0 +1,81 @@
+"""Policy passages in, how well an office's own documents are answered from out.
+
+`python -m eval.policy` fills a library with our own policy passages (828 short documents on
+like matters, each of another place) and asks the questions on those that nothing was trained on.
+They are harder than questions on a few cases: few of them name the place, and another document may
+say nearly the same.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from embeddings.training.data import PassageQuestion
+from eval.fit import filled, own_questions
+from eval.groups import passage_name, passages_of
+from rag.assistant import Assistant
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one question."""
+
+    asked: PassageQuestion
+    ranks: tuple[bool, ...]  # of the five best passages, which are of the right document
+    right: tuple[bool, ...]  # of the citations, which answer
+    refused: bool
+
+
+def outcome(assistant: Assistant, asked: PassageQuestion, names: dict[int, str]) -> Outcome:
+    """Ask one question; `names` are those of the documents by their number."""
+    name = passage_name(asked.passage)
+    hits = assistant.search(asked.question, top_k=5)
+    answer = assistant.ask(asked.question)
+    right = [
+        names[c.document_id] == name
+        and any(c.quote in piece or piece in c.quote for piece in asked.evidence)
+        for c in answer.citations
+    ]
+    found = [names[hit.chunk.document_id] == name for hit in hits]
+    return Outcome(asked, tuple(found), tuple(right), answer.refused)
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Figures by type of question, in Markdown."""
+    lines = [
+        "| type | questions | hit@1 | hit@5 | answered rightly | citation precision | refused |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|")
+    for kind in ("all", "fact", "how", "paraphrase"):
+        some = [o for o in outcomes if o.asked.evidence and kind in ("all", o.asked.type)]
+        shares = (
+            np.mean([any(o.ranks[:1]) for o in some]),
+            np.mean([any(o.ranks) for o in some]),
+            np.mean([any(o.right) for o in some]),
+            np.mean([sum(o.right) / max(1, len(o.right)) for o in some]),
+            np.mean([o.refused for o in some]),
+        )
+        lines.append(f"| {kind} | {len(some)} | {' | '.join(f'{x:.3f}' for x in shares)} |")
+    none = [o.refused for o in outcomes if not o.asked.evidence]
+    lines.append(f"| unanswerable | {len(none)} | – | – | – | – | {np.mean(none):.3f} |")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Ask, print the table."""
+    parser = argparse.ArgumentParser(prog="python -m eval.policy", description=__doc__)
+    parser.parse_args(argv)
+    every, unseen = own_questions("policy", Path())
+    with filled(passages_of(every)) as assistant:
+        names = {info.id: info.name for info in assistant.library.documents()}
+        shown = table([outcome(assistant, one, names) for one in unseen])
+    sys.stdout.write(f"{shown}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
