@@ -1,9 +1,9 @@
 """Policy passages in, how well an office's own documents are answered from out.
 
-`python -m eval.policy` fills a library with our own policy passages (828 short documents on
-like matters, each of another place) and asks the questions on those that nothing was trained on.
-They are harder than questions on a few cases: few of them name the place, and another document may
-say nearly the same.
+`python -m eval.policy` fills a library with our own policy passages (900 short documents on like
+matters, each of another place) and asks the questions of `eval/policy_test.jsonl`, on which and on
+whose passages nothing was trained or fitted. `--fit` asks those of the split `fit` instead, few of
+which name the place, so that another document may say nearly the same.
 """
 
 import argparse
@@ -14,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from embeddings.training.data import PassageQuestion
-from eval.fit import filled, own_questions
+from embeddings.training.data import PassageQuestion, load_policy_questions
+from eval.fit import filled
 from eval.groups import passage_name, passages_of
 from rag.assistant import Assistant
+
+TEST_FILE = Path(__file__).with_name("policy_test.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,13 @@ def table(outcomes: Sequence[Outcome]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask, print the table."""
     parser = argparse.ArgumentParser(prog="python -m eval.policy", description=__doc__)
-    parser.parse_args(argv)
-    every, unseen = own_questions("policy", Path())
-    with filled(passages_of(every)) as assistant:
+    parser.add_argument("--fit", action="store_true", help="what the weights were fitted to")
+    args = parser.parse_args(argv)
+    trained, test = load_policy_questions(), load_policy_questions(TEST_FILE)
+    asked = [one for one in trained if one.split == "fit"] if args.fit else test
+    with filled(passages_of([*trained, *test])) as assistant:
         names = {info.id: info.name for info in assistant.library.documents()}
-        shown = table([outcome(assistant, one, names) for one in unseen])
+        shown = table([outcome(assistant, one, names) for one in asked])
     sys.stdout.write(f"{shown}\n")
     return 0
 

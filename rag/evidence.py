@@ -14,8 +14,9 @@ from rag.followup import Form
 from rag.library import Library
 from rag.questions import Intent, about_both, compared_parts, named_places, read_intent, topic
 from rag.sections import Section, list_cases, rank_sections
-from rag.select import Asked, Candidate, candidates, marks
+from rag.select import Asked, Candidate, candidates
 from rag.types import Hit
+from rag.wanted import marks
 
 OpenDocument = Callable[[int], tuple[Document, Sequence[Chunk]]]
 

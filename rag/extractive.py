@@ -21,8 +21,9 @@ from rag.config import AnswerConfig
 from rag.evidence import Evidence, Part
 from rag.premise import corrections
 from rag.sections import Section, prefers_whole
-from rag.select import Candidate, marks
+from rag.select import Candidate
 from rag.types import Cancel, Citation, Delta, Draft, Sentence, Table
+from rag.wanted import marks
 
 MAX_SENTENCES = 4  # of an answer to a question for a fact
 

@@ -352,11 +352,14 @@ _NO_PLACES = re.compile(
 )
 
 
+_FACILITY = re.compile(r"(?<=..)(?:港|站|机场|口岸)$")  # 烟台港 lies where 烟台 is spoken of
+
+
 def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, ...]:
     """All places that the question names, short: those of the dictionary and the known ones."""
     found = [short_place(place) for place in known]
     for word, tag in tagger().tag(question):
-        short = short_place(word)
+        short = _FACILITY.sub("", short_place(word))
         # Words that the dictionary does not hold are tagged by guess.
         if (
             tag == "ns"

@@ -14,8 +14,8 @@ from rag.english import chinese_keywords, is_english
 from rag.followup import complete
 from rag.match import common_substring
 from rag.questions import MAX_QUESTION, clean_question, compared_parts, read_intent
-from rag.select import answer_kind, marks
 from rag.types import Answer, Delta, Draft, Filters, Stage
+from rag.wanted import answer_kind, marks
 
 PLACES = ["深圳市", "广州市", "广东省", "东莞市"]
 
@@ -129,6 +129,13 @@ def test_a_number_must_be_of_the_kind_that_is_asked_for() -> None:
         ("垫付中心的主任是谁?", "由人社部门的垫付中心垫付", False),
         ("在哪里申请?", "申请更加方便", False),
         ("服务哪些企业?", "服务各地重点企业", True),
+        ("一年能拿多少钱?", "年劳务报酬一万元", True),
+        ("投保面积有多大?", "投保面积六万亩", True),
+        ("改造了多少个集市?", "改造乡镇大集四十六处", True),
+        ("能拿回几成?", "按照百分之六十返还", True),
+        ("每天几点开门?", "七时至二十二时开放", True),
+        ("哪年能通水?", "计划二〇二六年底前解决", True),
+        ("哪年能通水?", "计划尽快解决", False),
         ("签约的是哪6家银行?", "与6家银行签约", False),
         ("签约的是哪6家银行?", "与工行、农行、中行、建行等6家银行签约", True),
         ("15项重点任务分别是什么?", "提出15项重点任务", False),
@@ -147,6 +154,13 @@ def test_an_answer_that_may_be_beside_the_point_says_so(assistant, monkeypatch) 
     monkeypatch.setattr(assistant, "config", replace(assistant.config, answers=answers))
     assert assistant.ask(question).notice.startswith("把握不大")
     assert assistant.ask("今天天气怎么样?").notice == ""  # refused: nothing to be unsure of
+
+
+@pytest.mark.parametrize(
+    ("question", "place"), [("烟台港出口了多少车?", "烟台"), ("香港呢", "香港")]
+)
+def test_a_port_lies_where_its_city_is_spoken_of(question, place) -> None:
+    assert read_intent(question, []).mentions == (place,)
 
 
 def test_common_words_are_no_places() -> None:

@@ -42,7 +42,7 @@ with BM25, as Zhengwen does.
 | CRUD-RAG news of 2023 | sentence → its neighbours | {n_news:,} | Apache-2.0 |
 | national laws (LawRefBook) | sentence, terms or title → article | {n_laws:,} | no copyright |
 | CMRC 2018, DRCD test | question → passage | {n_encyclopedia:,} | CC BY-SA 4.0 / 3.0 |
-| our own questions on news | question → passage | {n_ours:,} | Apache-2.0 |
+| our own on news and policy passages | question → passage, sentence | {n_ours:,} | Apache-2.0 |
 | STARD, our own questions on the laws | lay question → article | {n_lay:,} | MIT, Apache-2.0 |
 | Guangdong service items | name → conditions | {n_items:,} | MIT |
 | lay words (our own list) | what official words are called | {n_meanings:,} | Apache-2.0 |

@@ -268,7 +268,7 @@ def load_news_questions(data: Path) -> list[PassageQuestion]:
     ]
 
 
-def load_policy_questions() -> list[PassageQuestion]:
+def load_policy_questions(file: Path = POLICY_QUESTIONS) -> list[PassageQuestion]:
     """Our own questions on passages of our own, which read like reports, notices and measures."""
     return [
         PassageQuestion(
@@ -280,7 +280,7 @@ def load_policy_questions() -> list[PassageQuestion]:
             one["words"],
             row["title"],
         )
-        for row in read_rows(POLICY_QUESTIONS)
+        for row in read_rows(file)
         for one in row["questions"]
     ]
 

@@ -1,0 +1,226 @@
+"""A question and a sentence in, whether it holds the kind of answer that is asked for out.
+
+A number with the unit, a date, a name, a contact, a reason; and where in the sentence it stands.
+"""
+
+import re
+from functools import lru_cache
+
+from corpus.outline import chinese_number
+from rag.numbers import UNITS, quantities
+from rag.questions import Intent, Names, names_in
+
+_ASKED_UNIT = re.compile(r"(?:多少|几)(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{1,3})")
+# What the number must measure; a count may be put in any measure word (11个 for 多少家).
+_SHARE = re.compile(r"[%％成折倍]|百分")  # of money or time: costs are halved
+_UNIT_CLASSES: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
+    ("clock", re.compile(r"几点|几时"), re.compile(r"[点时]")),
+    ("price", re.compile(r"价格|售价|房价|租金"), re.compile(r"元|[成折]|[%％]")),
+    (
+        "money",
+        re.compile(
+            r"多少(?:亿|万)*(?:钱|元|费用|成本|资金|预算|金额|投资|税)|投资(?=[^,。?]{0,6}多少)|金额|费用|预算|产值|收费|赔偿|"
+            r"营收|收入|票房|利润|GDP|生产总值|标的额|贷款额"
+        ),
+        re.compile(r"元"),
+    ),
+    (
+        "percent",
+        re.compile(r"百分之|比例|占比|[^税效]率(?!先)|同比|几成"),
+        re.compile(r"[%％成倍]|百分|减"),
+    ),
+    (
+        "change",
+        re.compile(r"(?:增长|下降|[降减缩省]|提升|提高|降低|减少|节约)了?多少"),
+        re.compile(r"[%％成倍元天日月年]|百分|小时|分钟"),
+    ),
+    (
+        "time",
+        re.compile(
+            r"多久|多长时间|多快|几(?:天|个?月|小时|年)|多少(?:个?工作日|天|个?月|个?小时|年)|"
+            r"时限|周期|how long"
+        ),
+        re.compile(r"[天日月年周]|小时|分钟|工作日|季度"),
+    ),
+    ("area", re.compile(r"面积"), re.compile(r"㎡|平方|亩|公顷")),
+)
+_NUMBER = re.compile(
+    r"[0-9０-９][0-9０-９.,]*|[一二两三四五六七八九十百千]+"
+    r"(?=[个项条件家年月日天周次名人倍成大类种级]|小时|分钟|点[半钟整至到])|"
+    r"(?<=[近超逾约上])[百千万亿](?=[余多]?[个项条件家年天次名人元笔户份宗])|"
+    r"每(?=[日天周月年]|季度)"  # how often
+)
+_SUFFIX = re.compile(
+    r"(?:[—~～-][0-9.]+)?(?:万|亿|千|百)*[多余]?(?:点[半钟整]?|个?工作日|季度|个?百分点|个?月|分钟|小时|美元|港元|"
+    r"[%％‰元个项条件家年月日天周次名人倍笔户份宗篇站台款张场所位期批步层㎡部种类]|时(?![候间常代期机效])|"
+    r"(?<=\d)成|(?<=[一二两三四五六七八九])成(?![员立果为长绩]))*"
+)
+_PARTS = ("初", "中", "底", "末")  # of a month or year
+_GIVES_REASON = re.compile(
+    r"为(?:了|破解|解决|适应|贯彻|落实|进一步|深入|推动|加快|满足|避免)|针对|由于|因此|因为|旨在|着力解决|短板"
+)
+_CONTACT = re.compile(r"\d{5,}|\d-\d{4,}|www\.|https?:|@|[路街道]\d+号")
+_NAME = re.compile(
+    r"《[^》]{2,60}》|“[^”]{2,30}”|[\u4e00-\u9fffA-Za-z()（）]{2,20}"
+    r"(?:平台|系统|中心|公司|机制|委员会|法院|仲裁院|局|署|集团|协会|分署)"
+)
+_OFFICE = re.compile(
+    r"部门|机关|单位|机构|领导|主体|团队|小组|大厅|窗口|网站|网点|渠道|场所|站[、,。]|厅[、,。]"
+)
+
+# What a sentence holds that gives what is wanted, and what it is worth where it holds none.
+_HELD = {
+    "contact": (_CONTACT, -1.0),
+    "name": (_NAME, 0.0),
+    "reason": (_GIVES_REASON, 0.0),
+}
+
+
+def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]:
+    """`(wanted, unit)` of a sentence: see FEATURES."""
+    if intent.wants == "number":
+        return _number_kind(question, text)
+    if intent.wants == "date":
+        return (1.0, 0.0) if date_spans(text) else (-1.0, 0.0)
+    if _only_counted(question, text):
+        return -1.0, 0.0
+    if intent.wants in ("person", "place"):
+        return _names_one(intent, question, text), 0.0
+    if intent.wants in ("name", "") and (called := _named(question, text)):
+        return called, 0.0
+    if intent.wants in _HELD:
+        pattern, otherwise = _HELD[intent.wants]
+        return (1.0, 0.0) if pattern.search(text) else (otherwise, 0.0)
+    return 0.0, 0.0
+
+
+_COUNTED = r"(\d+|[一二三四五六七八九十百]+)(?:余|多)?([个家项条种件类名位款])"
+_ASKS_COUNTED = re.compile(
+    rf"{_COUNTED}[^,。?]{{0,12}}(?:(?:分别|具体|都|各)(?:是|有|指|为|包括)?)?(?:哪些|什么|啥|谁|哪几)|"
+    rf"哪{_COUNTED}"
+)
+_MANY = 5  # things; fewer are often told in several sentences, under headings of their own
+
+
+def _only_counted(question: str, text: str) -> bool:
+    """Whether a sentence only counts the many things that the question wants to have named."""
+    asked = _ASKS_COUNTED.search(question)
+    if not asked:
+        return False
+    number, unit = (group for group in asked.groups() if group)
+    n = chinese_number(number)
+    counted = re.search(rf"(?<!\d){number}(?:余|多)?{unit}", text)
+    return n >= _MANY and bool(counted) and len(re.findall("[、;]|”“", text)) < n // 2
+
+
+def _number_kind(question: str, text: str) -> tuple[float, float]:
+    numbers = [text[a:b] for a, b in number_spans(text)]
+    if not numbers:
+        return -1.0, -1.0
+    for _, asked, measured in _UNIT_CLASSES:
+        if asked.search(question):
+            if any(measured.search(number) for number in numbers):
+                return 1.0, 1.0
+            return 1.0, 0.0 if any(_SHARE.search(number) for number in numbers) else -1.0
+    unit = _asked_unit(question)
+    return 1.0, float(bool(unit) and any(unit in number for number in numbers))
+
+
+# 哪些企业 may mean a kind of them.
+_ASKS_FIRM = re.compile(
+    r"哪(?:[个一几]|[两二三四五六七八九十]|\d+)?[家个][^,。?]{0,4}(?:公司|企业|厂商|厂家|供应商|开发商)|"
+    r"哪(?:些|几家|个)?(?:厂商|厂家|供应商|开发商)"
+)
+_ASKS_PERSON = re.compile(
+    r"(?:[长任记官师员士人席裁]|负责人|联系人)(?:是|叫|都?有)?(?:谁|哪位)|谁(?:是|任|当)|"
+    r"叫什么|叫啥|姓|名字|哪位|\bwho is\b",
+    re.IGNORECASE,
+)
+_ASKS_NAMES = re.compile(
+    r"叫什么|叫啥|什么名|名单(?:有|是|[?]?$)|(?:名称|名字)(?:是|叫)|分别(?:是|叫|有)(?:哪几[家个]|谁|哪些(?:公司|企业|银行|城市|国家))"
+)
+_FIRM = re.compile(r"公司|集团|厂商")
+
+
+def _named(question: str, text: str) -> float:
+    """Whether a sentence names something where names are asked for: 1 or -1; else 0.
+
+    A person, place or firm must be new to the question; any title or office will do.
+    """
+    firm = _ASKS_FIRM.search(question)
+    if not firm and not _ASKS_NAMES.search(question):
+        return 0.0
+    new = _new_names(question, text)
+    if firm:
+        return 1.0 if new.others or _FIRM.search(text) else -1.0
+    named = new.others or new.persons or new.places or _NAME.search(text)
+    return 1.0 if named else -1.0
+
+
+def _names_one(intent: Intent, question: str, text: str) -> float:
+    """Whether a sentence names a person or place: 1; -1 if not, and 0 if others may be meant."""
+    new = _new_names(question, text)
+    if new.persons if intent.wants == "person" else new.places:
+        return 1.0
+    # Who does a thing may be an office or go without saying; who the head of one is may not.
+    if intent.wants == "person":
+        return -1.0 if _ASKS_PERSON.search(question) else 0.0
+    return 0.0 if _NAME.search(text) or _OFFICE.search(text) else -1.0
+
+
+def _new_names(question: str, text: str) -> Names:
+    """The names of a text that the question does not name itself: those are no answer."""
+    said, known = names_in(text), names_in(question)
+    return Names(
+        said.persons - known.persons, said.places - known.places, said.others - known.others
+    )
+
+
+def _asked_unit(question: str) -> str:
+    """The measure word after 多少 or 几: 件 for 多少件, "" where a thing follows (多少案件)."""
+    found = _ASKED_UNIT.search(question)
+    for length in (3, 2, 1) if found else ():
+        unit = found[1][:length] if found else ""
+        if len(unit) == length and (unit in UNITS or _SUFFIX.fullmatch(unit)):
+            return unit
+    return ""
+
+
+def _fits_unit(question: str, number: str) -> bool:
+    for _, asked, measured in _UNIT_CLASSES:
+        if asked.search(question):
+            return bool(measured.search(number))
+    unit = _asked_unit(question)
+    return bool(unit) and unit in number
+
+
+@lru_cache(maxsize=4_096)  # passages come up again and again
+def number_spans(text: str) -> tuple[tuple[int, int], ...]:
+    """Offsets of the numbers in `text` with their measure words: 8%, 近万条, 六万亩, 每季度."""
+    spans = []
+    for match in _NUMBER.finditer(text):
+        suffix = _SUFFIX.match(text, match.end())
+        spans.append((match.start(), suffix.end() if suffix else match.end()))
+    for one in quantities(text):
+        if one.kind != "ordinal" and not any(a < one.end and one.start < b for a, b in spans):
+            suffix = _SUFFIX.match(text, one.end)
+            spans.append((one.start, suffix.end() if suffix else one.end))
+    return tuple(sorted(spans))
+
+
+@lru_cache(maxsize=4_096)
+def date_spans(text: str) -> tuple[tuple[int, int], ...]:
+    """Offsets of the dates in `text`: 2024年5月, 二〇二六年, 3月底."""
+    dates = (one for one in quantities(text) if one.kind == "date")
+    return tuple((one.start, one.end + (text[one.end : one.end + 1] in _PARTS)) for one in dates)
+
+
+def marks(intent: Intent, question: str, text: str) -> tuple[tuple[int, int], ...]:
+    """Offsets in `text` of the words that answer: numbers with units, dates, names."""
+    if intent.wants == "number":
+        spans = number_spans(text)
+        return tuple([s for s in spans if _fits_unit(question, text[s[0] : s[1]])] or spans)
+    if intent.wants == "date":
+        return date_spans(text)
+    named = _NAME.finditer(text) if intent.wants in ("name", "person") else ()
+    return tuple(match.span() for match in named)
