@@ -20,8 +20,9 @@ import tantivy
 
 from corpus.errors import StoreError
 from embeddings.encoder import FloatArray
+from embeddings.fold import fold
 from embeddings.seal import SEAL, DamagedError, break_seal, remove_leftovers, seal, verify
-from embeddings.tokens import TERMS_VERSION, terms
+from embeddings.tokens import TERMS_VERSION, terms, words
 
 _LOG = logging.getLogger(__name__)
 _HEAP = 64_000_000  # bytes a writer may use before it writes a segment
@@ -64,6 +65,10 @@ class LexicalView:
     def document_frequency(self, term: str) -> int:
         """In how many chunks a term stands."""
         return int(self._searcher.doc_freq("body", term))
+
+    def most_that_hold(self, text: str) -> int:
+        """How many chunks there may be at most with all words of a text."""
+        return min(map(self.document_frequency, words(fold(text))), default=0)
 
     def search(
         self,

@@ -56,7 +56,7 @@ from rag.config import RetrievalConfig
 WEIGHTS_FILE = Path(rerank.__file__).with_name("weights.json")
 N_BENCHMARK = 600  # questions of each retrieval benchmark
 N_COMPREHENSION = 1_500  # questions on encyclopedia passages
-N_NEWS = 1_500  # questions on news
+N_OWN = 1_500  # our own questions on news or policy
 # What one question counts in the refusal model.
 WEIGHTS = {"comprehension": 0.03, "news": 0.1, "policy": 0.3}
 MISSPELT = 8  # every so many questions one is misspelt
@@ -67,9 +67,6 @@ RANKED = ("stard", "cases", "drcd", "rgb", "news", "policy")  # the longest work
 READ = ("cases", "comprehension", "news", "policy")
 
 _LOG = logging.getLogger(__name__)
-
-
-# -- what is fitted on ---------------------------------------------------------------------------
 
 
 def written_questions() -> list[Question]:
@@ -88,7 +85,7 @@ def own_questions(name: str, data: Path) -> tuple[list[PassageQuestion], list[Pa
     """All questions on news or policy, and those of them that nothing was trained on."""
     asked = load_news_questions(data) if name == "news" else load_policy_questions()
     unseen = [one for one in asked if one.split == "fit"]
-    return asked, unseen[:: max(1, len(unseen) // N_NEWS)]
+    return asked, unseen[:: max(1, len(unseen) // N_OWN)]
 
 
 def read_questions(data: Path) -> tuple[list[Passage], list[Comprehension]]:
@@ -178,15 +175,11 @@ def refused_rows(name: str, data: Path) -> Rows:
         return plain_rows(assistant, asked, WEIGHTS[name])
 
 
-# -- the command ---------------------------------------------------------------------------------
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Fit all weights and write them."""
     parser = argparse.ArgumentParser(prog="python -m eval.fit", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with dev/ and train/")
     parser.add_argument("--keep-rerank", action="store_true", help="fit only what comes after")
-    parser.add_argument("--out", type=Path, default=WEIGHTS_FILE)
     parser.add_argument("--l2", type=float, default=0.005)
     parser.add_argument("--workers", type=int, default=2, help="processes side by side")
     args = parser.parse_args(argv)
@@ -195,32 +188,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         pieces = [partial(ranked_groups, name, args.data) for name in RANKED]
         ranked = side_by_side(pieces, args.workers)
         _LOG.info("rank: %s", dict(zip(RANKED, map(len, ranked), strict=True)))
-        _fit_rerank(ranked, args.out, args.l2)
+        _fit_rerank(ranked, args.l2)
     read = side_by_side([partial(read_groups, name, args.data) for name in READ], args.workers)
     _LOG.info("sentences: %s", dict(zip(READ, map(len, read), strict=True)))
-    _write(args.out, "sentence", select.FEATURES, fit_listwise(read, select.PRIOR, 0.01))
+    _write("sentence", select.FEATURES, fit_listwise(read, select.PRIOR, 0.01))
     # The forms of answers tell nothing of whether there is one, so they are fitted beside it.
     told: list[Callable[[], Rows | None]]
     told = [partial(refused_rows, name, args.data) for name in READ]
-    told.append(partial(_fit_forms, args.out))
+    told.append(_fit_forms)
     parts = [part for part in side_by_side(told, args.workers) if part]
     rows, labels, weights = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    file = args.out.with_name(refusal.FILE.name)
-    save_file(fit_network(rows, labels, weights), file)
-    file.chmod(0o644)
-    side_by_side([partial(_fit_follow, args.out)], args.workers)
-    _LOG.info(args.out.read_text("utf-8"))
+    save_file(fit_network(rows, labels, weights), refusal.FILE)
+    refusal.FILE.chmod(0o644)
+    side_by_side([_fit_follow], args.workers)
+    _LOG.info(WEIGHTS_FILE.read_text("utf-8"))
     return 0
 
 
-def _fit_rerank(sets: Sequence[Sequence[Group]], out: Path, l2: float) -> None:
+def _fit_rerank(sets: Sequence[Sequence[Group]], l2: float) -> None:
     n = len(rerank.FEATURES)
     plain = [[(rows[:, :n], relevant) for rows, relevant in groups] for groups in sets]
     first = fit_listwise(plain, np.zeros(n), l2)
-    _write(out, "rerank", rerank.FEATURES, first, _offset(plain, first))
+    _write("rerank", rerank.FEATURES, first, _offset(plain, first))
     near = [[_nearest(group, first) for group in groups] for groups in sets]
     second = fit_listwise(near, np.append(first, [0.0, 0.0]), l2)
-    _write(out, "reread", rerank.READ_FEATURES, second, _offset(near, second))
+    _write("reread", rerank.READ_FEATURES, second, _offset(near, second))
 
 
 def _nearest(group: Group, first: Array) -> Group:
@@ -239,38 +231,39 @@ def _offset(sets: Sequence[Sequence[Group]], weights: Array) -> float:
     return bias - float(z.mean())
 
 
-def _fit_forms(out: Path) -> None:
+def _fit_forms() -> None:
     """Which section lists what is asked for, when it is shown, which cases speak of a topic."""
     asked = [q for q in written_questions() if q.answerable]
     with _cases() as assistant:
         chosen = fit_listwise([section_groups(assistant, asked)[0]], sections.PRIOR, 0.01)
-        _write(out, "section", sections.FEATURES, chosen)
+        _write("section", sections.FEATURES, chosen)
         linear.fitted.cache_clear()
         # Only what must be said tells whether the titles of the items suffice.
         told = [q for q in asked if q.must]
         whole, bias = fit_logistic(*section_groups(assistant, told)[1], 0.005, signed=True)
-        _write(out, "whole", sections.WHOLE_FEATURES, whole, bias)
+        _write("whole", sections.WHOLE_FEATURES, whole, bias)
         speaks, bias = fit_logistic(*across_rows(assistant, asked), 0.002, signed=True)
-        _write(out, "across", across.FEATURES, speaks, bias)
+        _write("across", across.FEATURES, speaks, bias)
 
 
-def _fit_follow(out: Path) -> None:
+def _fit_follow() -> None:
     """Whether a question goes on from the one before it; that takes all the others."""
     talks = [q for q in load_questions(PRACTICE_FILE) if q.history and q.split != "fit"]
     with _cases() as assistant:
         seen = follow_rows(assistant, [*written_questions(), *talks])
     follow, bias = fit_logistic(*seen, 0.003, signed=True)
-    _write(out, "follow", conversation.FEATURES, follow, bias)
+    _write("follow", conversation.FEATURES, follow, bias)
 
 
-def _write(
-    file: Path, part: str, names: Sequence[str], weights: Array, bias: float | None = None
-) -> None:
-    found = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+def _write(part: str, names: Sequence[str], weights: Array, bias: float | None = None) -> None:
+    found = json.loads(WEIGHTS_FILE.read_text("utf-8"))
     found[part] = dict(zip(names, weights.round(4).tolist(), strict=True))
     if bias is not None:
         found[part]["bias"] = round(bias, 4)
-    file.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    # Other processes read the file meanwhile.
+    whole = WEIGHTS_FILE.with_suffix(".tmp")
+    whole.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    whole.replace(WEIGHTS_FILE)
 
 
 if __name__ == "__main__":

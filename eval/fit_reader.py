@@ -285,9 +285,6 @@ def unread(assistant: Assistant) -> Assistant:
     return assistant
 
 
-# -- what is learnt from -------------------------------------------------------------------------
-
-
 def practice_examples(_: Path) -> list[Example]:
     """Questions on the built-in cases."""
     asked = load_questions(PRACTICE_FILE, "train")
@@ -327,7 +324,7 @@ def policy_examples(_: Path) -> list[Example]:
 
 def _own_examples(asked: Sequence[PassageQuestion]) -> list[Example]:
     asked = [one for one in asked if one.split == "train"]
-    some = _some_misspelt(asked[:: max(1, round(len(asked) / N_OWN))])
+    some = _some_misspelt(asked[:: -(-len(asked) // N_OWN)])
     # All passages are rivals, as in a library.
     return _examples(passages_of(asked), partial(passage_groups, asked=some))
 
@@ -354,9 +351,6 @@ def _examples(
 
 
 SOURCES = (news_examples, comprehension_examples, law_examples, policy_examples)
-
-
-# -- the command ---------------------------------------------------------------------------------
 
 
 def trained_state(

@@ -1,10 +1,10 @@
 """Questions and a library in, their candidate sentences with what is right out: to be fitted on.
 
 The sentence models are fitted on four kinds of questions: those that somebody wrote on the built-in
-cases and on passages of the news, some of which nothing answers; reading comprehension on
-encyclopedia passages; and lay questions on statutes.
-`eval.fit_reader` and `eval.fit` each get parts of their own, so that what the second weighs is not
-what the first has learnt by heart.
+cases and on passages of the news and of policy, some of which nothing answers; reading
+comprehension on encyclopedia passages; and lay questions on statutes. `eval.fit_reader` and
+`eval.fit` each get parts of their own, so that what the second weighs is not what the first has
+learnt by heart.
 """
 
 import hashlib

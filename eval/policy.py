@@ -27,8 +27,8 @@ class Outcome:
     """What became of one question."""
 
     asked: PassageQuestion
-    ranks: tuple[bool, ...]  # of the five best passages, which are of the right document
-    right: tuple[bool, ...]  # of the citations, which answer
+    found: tuple[bool, ...]  # of the five best chunks, which are of the right document
+    right: tuple[bool, ...]  # of the citations, which answer; none if it was refused
     refused: bool
 
 
@@ -47,23 +47,26 @@ def outcome(assistant: Assistant, asked: PassageQuestion, names: dict[int, str])
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Figures by type of question, in Markdown."""
-    lines = [
-        "| type | questions | hit@1 | hit@5 | answered rightly | citation precision | refused |"
-    ]
-    lines.append("|---|---|---|---|---|---|---|")
-    for kind in ("all", "fact", "how", "paraphrase"):
-        some = [o for o in outcomes if o.asked.evidence and kind in ("all", o.asked.type)]
-        shares = (
-            np.mean([any(o.ranks[:1]) for o in some]),
-            np.mean([any(o.ranks) for o in some]),
-            np.mean([any(o.right) for o in some]),
-            np.mean([sum(o.right) / max(1, len(o.right)) for o in some]),
-            np.mean([o.refused for o in some]),
-        )
-        lines.append(f"| {kind} | {len(some)} | {' | '.join(f'{x:.3f}' for x in shares)} |")
+    """Figures by type of question, in Markdown.
+
+    Answered: a sentence that answers is cited. A refused question has a precision of zero.
+    """
+    columns = ("type", "questions", "Success@1", "Success@5", "answered", "precision", "refused")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for kind in dict.fromkeys(("all", *(o.asked.type for o in outcomes))):
+        some = [o for o in outcomes if kind in ("all", o.asked.type) and o.asked.evidence]
+        if some:
+            shares = (
+                np.mean([any(o.found[:1]) for o in some]),
+                np.mean([any(o.found) for o in some]),
+                np.mean([any(o.right) for o in some]),
+                np.mean([sum(o.right) / max(1, len(o.right)) for o in some]),
+                np.mean([o.refused for o in some]),
+            )
+            lines.append(f"| {kind} | {len(some)} | {' | '.join(f'{x:.3f}' for x in shares)} |")
     none = [o.refused for o in outcomes if not o.asked.evidence]
-    lines.append(f"| unanswerable | {len(none)} | – | – | – | – | {np.mean(none):.3f} |")
+    if none:
+        lines.append(f"| unanswerable | {len(none)} | – | – | – | – | {np.mean(none):.3f} |")
     return "\n".join(lines)
 
 

@@ -33,7 +33,7 @@ Literals = tuple[str, ...]  # words of which a case must hold one as it is
 
 _MENTIONS = re.compile(r"提到|提及|出现|讲到|说到|写到|谈到")
 _QUOTED = re.compile(r"[“\"《]([^”\"》]{1,40})[”\"》]")
-_ALTERNATIVES = re.compile(r"或|、")
+_OR = re.compile("或者?|或是|、")
 _JOINING = re.compile(r"案例|里面?|中|过|与|跟|和|或者?|以及|有关|相关|企业$|的")
 
 
@@ -103,12 +103,25 @@ def _features(candidate: Candidate, top: float, literals: Literals) -> list[floa
 def literal_topics(question: str, intent: Intent, found: Sequence[Candidate]) -> Literals:
     """What a case may hold word for word: what is quoted, or the topic if some sentence has it.
 
-    Of alternatives (人工智能或者大模型) any will do; else all words must stand somewhere.
+    Of alternatives (人工智能或者大模型) any will do, if some sentence has the other words.
     """
     if quoted := _QUOTED.findall(question):
-        return tuple(quoted)
+        return tuple(quoted) if _OR.search(_QUOTED.sub("", question)) else (quoted[0],)
     words = _JOINING.sub(" ", intent.topic).split()
+    either = _alternatives(question, words)
     present = [word for word in words if any(stands_in((word,), c.text) for c in found)]
-    if _ALTERNATIVES.search(question):
-        return tuple(word for word in present if len(word) > 1)
-    return (max(present, key=len),) if words and len(present) == len(words) else ()
+    if not words or any(word not in present for word in words if word not in either):
+        return ()
+    return tuple(word for word in present if word in either) or (max(present, key=len),)
+
+
+def _alternatives(question: str, words: Sequence[str]) -> set[str]:
+    """Those words that nothing but 或 or 、 stands between."""
+    either: set[str] = set()
+    end = 0
+    for before, word in pairwise(words):
+        end = question.find(before, end) + len(before)
+        between = question[end : question.find(word, end)]
+        if _OR.fullmatch(between.strip()):
+            either |= {before, word}
+    return either

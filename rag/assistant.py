@@ -136,7 +136,7 @@ class Assistant:
         lexical = self.library.snapshot().lexical
         question = Spelling(lexical, self.library.store).corrected(clean_question(question))
         if is_english(question):
-            question = chinese_keywords(question, lexical.document_frequency)
+            question = chinese_keywords(question, lexical.most_that_hold)
         return self.retriever.search(question, top_k=top_k, mode=mode, filters=filters)
 
     def evidence(
@@ -175,10 +175,16 @@ class Assistant:
     ) -> Steps:
         """What the documents hold about a question, self-contained or with its context."""
         whole = joined(context, question) if context else question
-        if is_english(whole):
-            in_chinese = partial(chinese_keywords, said=turn.snapshot.lexical.document_frequency)
+        in_english = self._intent(question, whole) if is_english(whole) else None
+        if in_english:
+            in_chinese = partial(chinese_keywords, said=turn.snapshot.lexical.most_that_hold)
             question, context, whole = map(in_chinese, (question, context, whole))
         intent = self._intent(question, whole)
+        if in_english:  # it tells what is asked for, the Chinese about what
+            asked = in_english
+            intent = replace(
+                intent, kind=asked.kind, wants=asked.wants, measures=asked.measures, subject=""
+            )
         hits = self.retriever.search(
             whole,
             top_k=N_HITS_ACROSS if intent.kind == "across" else N_HITS,

@@ -9,10 +9,11 @@ from corpus.outline import chinese_numeral
 from corpus.types import Chunk, Document
 from embeddings.encoder import Encoder
 from rag.across import Literals, literal_topics, stands_in
+from rag.compared import compared_parts
 from rag.confidence import confidence
 from rag.followup import Form
 from rag.library import Library
-from rag.questions import Intent, about_both, compared_parts, named_places, read_intent, topic
+from rag.questions import Intent, about_both, about_one, named_places, read_intent, topic
 from rag.sections import Section, list_cases, rank_sections
 from rag.select import Asked, Candidate, candidates
 from rag.types import Hit
@@ -102,8 +103,9 @@ def gather(
         part_hits = sources.search(text, _part_filters(name, intent, sources.filters))
         _, best = select(text, replace(own, kind="fact"), part_hits)
         parts.append(Part(name, tuple(best), confidence(best)))
-    if len(intent.places) < 2 and _one_sentence(parts):
-        parts = []
+    if intent.kind == "compare" and (not parts or _one_sentence(parts, intent)):
+        intent, parts = about_one(question, intent), []
+        asked, found = select(question, intent, hits)
     sections: list[Section] = []
     if intent.overview and intent.kind == "across":
         listed = list_cases(_opened(sources, open_document), intent.places)
@@ -134,8 +136,10 @@ def _speaks_of_all(best: Candidate, intent: Intent) -> bool:
     return n_said == len(intent.places) > 1
 
 
-def _one_sentence(parts: Sequence[Part]) -> bool:
+def _one_sentence(parts: Sequence[Part], intent: Intent) -> bool:
     """Whether the best sentence about one thing is that about the others, or names them."""
+    if len(intent.places) > 1:  # a place may come up in a sentence about another one
+        return False
     best = [part.candidates[0].text if part.candidates else part.name for part in parts]
     names = [part.name for part in parts]
     return len({*best}) < len(parts) or any(

@@ -257,14 +257,16 @@ class ExtractiveAnswerer:
         if not sure:
             return None
         writer = _Writer(evidence)
+        fits_best = owners(sure)
         cells = []
         for part in sure:
             room = self.config.max_chars // len(sure)
             best = part.candidates[0]
             cell: list[int] = []
-            for candidate in part.candidates[:4]:
+            for candidate in part.candidates[:MAX_SENTENCES]:
                 gap = best.score - candidate.score
-                near = gap < self.config.compare_within and gap < _least_gap(candidate, sure, part)
+                own = fits_best[_place(candidate)] == part.name
+                near = own and gap < self.config.compare_within
                 fits = len(candidate.text) <= room and not candidate.feature("title")
                 if candidate is best or (near and fits and len(cell) < 3):
                     cell.append(writer.add_candidate(candidate, part.name))
@@ -278,18 +280,19 @@ class ExtractiveAnswerer:
         return writer.draft(note=note, table=Table(columns, ("相关内容",), (tuple(cells),)))
 
 
-def _least_gap(sentence: Candidate, parts: Sequence[Part], own: Part) -> float:
-    """By how little a sentence trails the best one about anything else that is compared."""
-    return min(
-        (
-            part.candidates[0].score - other.score
-            for part in parts
-            if part is not own
-            for other in part.candidates[:4]
-            if other.text == sentence.text
-        ),
-        default=math.inf,
-    )
+def owners(parts: Sequence[Part]) -> dict[tuple[int, int], str]:
+    """For the best sentences about what is compared, which of it each fits best."""
+    gaps: dict[tuple[int, int], tuple[float, str]] = {}
+    for part in parts:
+        for sentence in part.candidates[:MAX_SENTENCES]:
+            gap = part.candidates[0].score - sentence.score
+            known = gaps.get(_place(sentence), (math.inf, ""))
+            gaps[_place(sentence)] = min(known, (gap, part.name), key=lambda pair: pair[0])
+    return {place: name for place, (_, name) in gaps.items()}
+
+
+def _place(sentence: Candidate) -> tuple[int, int]:
+    return sentence.hit.chunk.document_id, sentence.start
 
 
 def as_table(draft: Draft) -> Table:

@@ -6,13 +6,13 @@ for "case" or "measure"), never the vocabulary of a particular document.
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from corpus.errors import QuestionError
-from corpus.outline import chinese_number, chinese_numeral
+from corpus.outline import chinese_number
 
 if TYPE_CHECKING:
     from rjieba import Jieba
@@ -32,15 +32,23 @@ _ACROSS = re.compile(
     r"which (?:cases|cities|places)|all (?:the )?cases",
     re.IGNORECASE,
 )
-_MORE = r"(?:哪一?[个种类项边头家]|谁)(?=[^,。?]{0,12}[更大高多早快短长少])"
-_DIFFERENT = (
-    r"[上,]?(?:有|的)?(?:什么|何|啥|哪些)?(?:不同|不一样|区别|差别|差异|异同|共同点|相同(?:点|之处)?)(?:是什么|在哪[里儿]?)?|"
-    rf"一样吗|是一回事吗|差(?:了|在)?(?=多少|哪)|{_MORE}"
+_MORE = (
+    r"(?:哪一?[个种类项边头家]|谁)"
+    r"(?=[^,。?]{0,12}?(?<!最)(?:更|[大高多早快短长少]\s*(?:[?,。]|$)))"
 )
+# What tells that things differ; of 不同意见 and 不同行业 it is said of nothing.
+DIFFERENT = (
+    r"[上,]?(?:有|的)?(?:什么|何|啥|哪些)?(?:(?:不同|不一样|相同)(?:点|之处)?(?=\s*(?:[?,。、;]|$|是什么|在哪))|"
+    r"区别|差别|差异|异同|共同点)(?:是什么|在哪[里儿]?)?|"
+    rf"一样吗|是一回事吗|(?<![顺逆误温时])相?差(?:了|在)?(?=多少|哪)|{_MORE}"
+)
+# 不同 joins nothing, nor does the 同 of 合同, 同意 or 同比.
+JOIN = r"(?:[和与跟]|(?<![不相共合协陪])同(?![意时比样类期一步行])|以及)"
 _COMPARE = re.compile(
-    rf"{_DIFFERENT}|对比|比较一下|相比(?!上年|去年|同期|以往|之前)|"
+    rf"{DIFFERENT.replace(_MORE, rf'(?:{JOIN}|、|还是).{{1,40}}{_MORE}')}|"
+    r"对比|比较一下|相比(?!上年|去年|同期|以往|之前)|"
     # 各地, 各部门 are no sides.
-    r"(?:和|与|跟|同|、).{1,30}(?:分别|各(?=[是有自由起做用发推管查省减压增扩变干立设办多几]))|"
+    rf"(?:{JOIN}|、).{{1,30}}(?:分别|各自|各(?=[是有由起做用发推管查省减压增扩变干立设办多几]))|"
     r"^(?:请|帮我)?(?:比较|比一比|比一下)|compare|difference",
     re.IGNORECASE,
 )
@@ -104,20 +112,10 @@ _GENERAL = re.compile(
     r"讲|说|介绍|谈|写|案例|内容|情况|改革|做法|措施|举措|经验|亮点|主要|工作|概况|概括|总结|做|采取|成效|"
     r"在|方面|大块|块|列出?|那个|这个|一下|推出|推进|开展|进行|各|取得|实施|出台|有关|关于|省|市"
 )
-_CASE_REFERENCE = re.compile(
+CASE_REFERENCE = re.compile(
     r"案例\s*([一二三四五六七八九十]+|\d{1,2})|第([一二三四五六七八九十]+|\d{1,2})个案例"
 )
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)\s*年?")
-# 三联三同 in quotes is one thing, not two.
-_IN_QUOTES = r"“[^”]{1,20}”|《[^》]{1,40}》"
-_SIDE = rf"((?:{_IN_QUOTES}|[^“”《》]{{2}})(?:{_IN_QUOTES}|[^“”《》]){{0,23}}?)"
-_OPENING = r"(?:请问|请|帮我|比较一?下?|对比一?下?)*"
-_TWO_SIDES = rf"^{_OPENING}{_SIDE}(?:和|与|跟|同|以及){_SIDE}"
-_WHAT_OF_BOTH = "之间|分别|各自?|有何|有什么|有啥|相比|哪个|两[项个种者]|,"
-_SIDES = re.compile(rf"{_TWO_SIDES}((?:在|的|都|给|对|{_WHAT_OF_BOTH}).*)$")
-_LONG_SIDES = re.compile(rf"{_TWO_SIDES}((?:{_WHAT_OF_BOTH}).*)$")  # 东莞的小莞 is one side
-_JOIN = "[和与跟同、]"
-_JOINT = re.compile(rf"^(?:{_JOIN}|[,\s])+|(?<=[\s,]){_JOIN}+|{_JOIN}+(?=在|的|分别|各|都)")
 _MEASURE_NOUN = (
     r"(?:措施|做法|举措|办法|工作|方面|模式|经验|成效|创新|突破|机制|内容|动作|亮点|任务|特点|好处|"
     r"优势|效果|环节|步骤|事情?|measures|steps)"
@@ -236,9 +234,9 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
     defined = _DEFINITION.search(question) if kind == "fact" else None
     if defined and not wants:
         wants = "definition"
-    cases = tuple(chinese_number(a or b) for a, b in _CASE_REFERENCE.findall(question))
+    cases = tuple(chinese_number(a or b) for a, b in CASE_REFERENCE.findall(question))
     years = tuple(dict.fromkeys(_YEAR.findall(question)))
-    about = question if len(cases) != 1 else _CASE_REFERENCE.sub(" ", question)
+    about = question if len(cases) != 1 else CASE_REFERENCE.sub(" ", question)
     if kind == "across":
         about = _SPEAKS.sub(" ", _ACROSS.sub(" ", about))
         for place in named:
@@ -272,6 +270,11 @@ def _kind(question: str, wants: Wants, n_places: int) -> Kind:
         return "across"
     if n_places > 1 or _COMPARE.search(question):
         return "compare"
+    return _kind_alone(question, wants)
+
+
+def _kind_alone(question: str, wants: Wants) -> Kind:
+    """The kind of a question that is about one thing."""
     if _LIST.search(question):
         return "list"
     return "how" if _HOW.search(question) and wants not in ("number", "date") else "fact"
@@ -282,76 +285,19 @@ def about_both(question: str, intent: Intent) -> Intent:
     return replace(intent, kind=_kind(question, intent.wants, 1))
 
 
-def compared_parts(question: str, intent: Intent) -> dict[str, str]:
-    """The things that a question compares, each with a question about it alone.
-
-    Places are named as the documents call them (and asked about without the other places); cases
-    by number; else the two sides of 和, 与 or 跟 (破产快审和信用修复分别…) are the parts.
-    """
-    if intent.kind != "compare":
-        return {}
-    if len(intent.places) > 1:
-        shorts = {place: short_place(place) for place in intent.places}
-        if (sides := _sides(question)) and (own := _sides_of(shorts, sides)):
-            return own
-        parts = {}
-        for place in intent.places:
-            text = question
-            for other, short in shorts.items():
-                if other != place:
-                    name = f"(?:{other}|{short})"
-                    text = re.sub(f"{_JOIN}{name}|{name}{_JOIN}|{name}", "", text)
-            parts[place] = _clean_joint(text)
-        return parts
-    if len(intent.cases) > 1:
-        rest = _CASE_REFERENCE.sub("", question)
-        return {f"案例{chinese_numeral(case)}": _clean_joint(rest) for case in intent.cases}
-    return _sides(question)
-
-
-def _sides(question: str) -> dict[str, str]:
-    """The two sides of a comparison, each with a question about it alone."""
-    found = _SIDES.match(question)
-    # 法院的建议和审查的建议各有多少: the second 的 is inside its side as the first one is.
-    if found and "的" in re.sub(_IN_QUOTES, "", found[1]):
-        found = _LONG_SIDES.match(question) or found
-    if not found:
-        return {}
-    before, right, rest = found.groups()
-    lead, comma, left = before.rpartition(",")
-    asked = re.sub(_DIFFERENT, "", rest)
-    if re.sub(r"[,。?都]|各自?|分别", "", asked):
-        return {side: f"{lead}{comma}{side}{asked}" for side in (left, right)}
-    # Nothing is asked but how they differ.
-    names = {side: re.search(_IN_QUOTES, side) for side in (left, right)}
-    return {side: f"{name[0] if name else side}是什么?" for side, name in names.items()}
-
-
-def _sides_of(shorts: Mapping[str, str], sides: Mapping[str, str]) -> dict[str, str]:
-    """The side that names each place, if every place has its own and says more than its name."""
-    found: dict[str, str] = {}
-    for place, short in shorts.items():
-        own = [side for side in sides if short in side]
-        if len(own) != 1 or sides[own[0]] in found.values() or own[0] in (place, short):
-            return {}
-        found[place] = sides[own[0]]
-    return found
-
-
-def _clean_joint(question: str) -> str:
-    """Drop the 和 and 、 that are left where a name was taken out."""
-    return _JOINT.sub("", question)
+def about_one(question: str, intent: Intent) -> Intent:
+    """The intent if nothing that a question names is compared."""
+    kind = _kind_alone(question, intent.wants)
+    return replace(intent, kind=kind, focus=focus(question) if kind == "fact" else "")
 
 
 # Common words that the dictionary takes for places.
-_NO_PLACES = re.compile(
+NO_PLACES = re.compile(
     r"海关|外国|东西|上门|台风|大桥|海洋|三联|城镇|新村|新建|美丽|治安|满意度|"
     r"上路|关联|中考|惠及|入口|卡口|嘉宾|城中村|回国|扎堆|古城|海鲜|攀岩|河谷|"
     r"海港|上台|新城|大城市|王国|延时|上岗|土地利用|普及|开园|上街|河里|中断|"
     r"镇里|花钱买|加密|并联|英雄|西路|河湖|天宫"
 )
-
-
 _FACILITY = re.compile(r"(?<=..)(?:港|站|机场|口岸)$")  # 烟台港 lies where 烟台 is spoken of
 
 
@@ -364,7 +310,7 @@ def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, .
         if (
             tag == "ns"
             and len(short) > 1
-            and not _NO_PLACES.fullmatch(word)
+            and not NO_PLACES.fullmatch(word)
             and tagger().has_word(word)
         ):
             found.append(short)
@@ -410,26 +356,6 @@ def focus(question: str) -> str:
 def _is_noun(tagged: tuple[str, str]) -> bool:
     word, tag = tagged
     return len(word) > 1 and tag[0] in "nvl" and tag not in ("ns", "nr", "ul", "uj")
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The names in a text, as the dictionary tags them."""
-
-    persons: frozenset[str]
-    places: frozenset[str]
-    others: frozenset[str]  # of firms, products, what is written in Latin letters
-
-
-@lru_cache(maxsize=2_048)  # passages come up again and again
-def names_in(text: str) -> Names:
-    """Tell the names in a text."""
-    tagged = [(str(word), str(tag)) for word, tag in tagger().tag(text) if len(word) > 1]
-    return Names(
-        frozenset(word for word, tag in tagged if tag.startswith("nr")),
-        frozenset(w for w, tag in tagged if tag in ("ns", "nt") and not _NO_PLACES.fullmatch(w)),
-        frozenset(word for word, tag in tagged if tag in ("nz", "nt", "eng")),
-    )
 
 
 @cache

@@ -27,6 +27,10 @@ _FUNCTION_WORD = re.compile(
     "[的地得了着过是有在和与及或不没一个些等就也都又最很被把从到对向为由让给要能会可该请问吗呢吧啊呀"
     "谁哪几多少什么怎样咋啥何这那其此每各我你他她它们搞说讲看想做去来时于自以将则而之所并且但若如因上下里未]"
 )
+# 东冠公司 may well be called so.
+_NAMED_LIKE_IT = re.compile(
+    "[\u4e00-\u9fff]{0,4}?(?:公司|集团|科技|企业|商行|厂|馆|店|楼|街|路|村|大学|学校|医院|银行)"
+)
 _STRETCH = re.compile("[\u4e00-\u9fff]{2,}")
 
 
@@ -74,7 +78,7 @@ class Spelling:
         fixes = [
             fix
             for fix in self._fixes(folded, start, end)
-            if self._is_place(fix) or any(map(self._says, fix.in_context(folded)))
+            if self._is_place(fix, folded) or any(map(self._says, fix.in_context(folded)))
         ]
         if not fixes or self._says(folded[start:end]):
             return None  # said as it was typed: the cutter has only cut it differently there
@@ -90,9 +94,10 @@ class Spelling:
                 if n_chunks := self._n_chunks(word):
                     yield _Fix(at, char, start, word, (exact, n_chunks))
 
-    def _is_place(self, fix: "_Fix") -> bool:
+    def _is_place(self, fix: "_Fix", folded: str) -> bool:
         exact, _ = fix.rank
-        return exact and fix.word in self._places
+        after = folded[fix.start + len(fix.word) :]
+        return exact and fix.word in self._places and not _NAMED_LIKE_IT.match(after)
 
     def _n_chunks(self, word: str) -> int:
         return self._lexical.document_frequency(word)

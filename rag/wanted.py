@@ -4,11 +4,12 @@ A number with the unit, a date, a name, a contact, a reason; and where in the se
 """
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 from corpus.outline import chinese_number
 from rag.numbers import UNITS, quantities
-from rag.questions import Intent, Names, names_in
+from rag.questions import NO_PLACES, Intent, tagger
 
 _ASKED_UNIT = re.compile(r"(?:多少|几)(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{1,3})")
 # What the number must measure; a count may be put in any measure word (11个 for 多少家).
@@ -94,9 +95,10 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
     return 0.0, 0.0
 
 
-_COUNTED = r"(\d+|[一二三四五六七八九十百]+)(?:余|多)?([个家项条种件类名位款])"
+_CHINESE = "一二三四五六七八九十百"
+_COUNTED = rf"(?<![第\d.{_CHINESE}])(\d+|[{_CHINESE}]+)(?:余|多)?([个家项条种件类名位款])"
 _ASKS_COUNTED = re.compile(
-    rf"{_COUNTED}[^,。?]{{0,12}}(?:(?:分别|具体|都|各)(?:是|有|指|为|包括)?)?(?:哪些|什么|啥|谁|哪几)|"
+    rf"{_COUNTED}[^,，。?？]{{0,12}}(?:(?:分别|具体|都|各)(?:是|有|指|为|包括)?)?(?:哪些|什么|啥|谁|哪几)|"
     rf"哪{_COUNTED}"
 )
 _MANY = 5  # things; fewer are often told in several sentences, under headings of their own
@@ -109,8 +111,8 @@ def _only_counted(question: str, text: str) -> bool:
         return False
     number, unit = (group for group in asked.groups() if group)
     n = chinese_number(number)
-    counted = re.search(rf"(?<!\d){number}(?:余|多)?{unit}", text)
-    return n >= _MANY and bool(counted) and len(re.findall("[、;]|”“", text)) < n // 2
+    counted = any(chinese_number(a) == n and b == unit for a, b in re.findall(_COUNTED, text))
+    return n >= _MANY and counted and len(re.findall("[、;；]|”“", text)) < n // 2
 
 
 def _number_kind(question: str, text: str) -> tuple[float, float]:
@@ -155,6 +157,26 @@ def _named(question: str, text: str) -> float:
         return 1.0 if new.others or _FIRM.search(text) else -1.0
     named = new.others or new.persons or new.places or _NAME.search(text)
     return 1.0 if named else -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names in a text, as the dictionary tags them."""
+
+    persons: frozenset[str]
+    places: frozenset[str]
+    others: frozenset[str]  # of firms, products, what is written in Latin letters
+
+
+@lru_cache(maxsize=2_048)  # passages come up again and again
+def names_in(text: str) -> Names:
+    """Tell the names in a text."""
+    tagged = [(str(word), str(tag)) for word, tag in tagger().tag(text) if len(word) > 1]
+    return Names(
+        frozenset(word for word, tag in tagged if tag.startswith("nr")),
+        frozenset(w for w, tag in tagged if tag in ("ns", "nt") and not NO_PLACES.fullmatch(w)),
+        frozenset(word for word, tag in tagged if tag in ("nz", "nt", "eng")),
+    )
 
 
 def _names_one(intent: Intent, question: str, text: str) -> float:

@@ -5,6 +5,8 @@ import pytest
 
 from corpus.types import Chunk
 from rag.across import FEATURES, best_of_cases, literal_topics, speaking, stands_in
+from rag.evidence import Part
+from rag.extractive import owners
 from rag.questions import read_intent
 from rag.select import FEATURES as SENTENCE_FEATURES
 from rag.select import Candidate
@@ -57,6 +59,9 @@ def test_cases_that_speak_of_it_come_in_the_order_of_the_document() -> None:
         ("哪些案例提到了火星?", ()),
         ("哪些案例提到了专利或者商标?", ("专利", "商标")),
         ("哪些案例提到了专利、火星?", ("专利",)),
+        ("哪些案例提到了企业的专利或商标?", ()),
+        ("哪些案例同时提到了“专利”和“商标”?", ("专利",)),
+        ("哪些案例提到了“专利”或“商标”?", ("专利", "商标")),
         ("哪些案例提到了专利和火星?", ()),
     ],
 )
@@ -80,3 +85,15 @@ def test_the_literal_topic_is_what_is_quoted_or_stands_in_some_sentence(question
 )
 def test_a_topic_does_not_stand_across_two_words(literal, text, stands) -> None:
     assert stands_in((literal,), text) is stands
+
+
+def test_a_sentence_stands_under_the_side_of_a_comparison_that_it_fits_best() -> None:
+    left = [candidate(1, 100, "甲。", 5.0), candidate(1, 200, "乙。", 4.5)]
+    right = [candidate(1, 200, "乙。", 3.0), candidate(1, 100, "甲。", 2.8)]
+    even = [candidate(1, 100, "甲。", 5.0)]
+    parts = [
+        Part("左", tuple(left), 0.9),
+        Part("右", tuple(right), 0.9),
+        Part("中", tuple(even), 0.9),
+    ]
+    assert owners(parts) == {(1, 100): "左", (1, 200): "右"}

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from corpus.errors import QuestionError
 from rag.assistant import Assistant, verbatim
+from rag.compared import compared_parts
 from rag.english import chinese_keywords, is_english
 from rag.followup import complete
 from rag.match import common_substring
-from rag.questions import MAX_QUESTION, clean_question, compared_parts, read_intent
+from rag.questions import MAX_QUESTION, clean_question, read_intent
 from rag.types import Answer, Delta, Draft, Filters, Stage
 from rag.wanted import answer_kind, marks
 
@@ -139,6 +140,14 @@ def test_a_number_must_be_of_the_kind_that_is_asked_for() -> None:
         ("签约的是哪6家银行?", "与6家银行签约", False),
         ("签约的是哪6家银行?", "与工行、农行、中行、建行等6家银行签约", True),
         ("15项重点任务分别是什么?", "提出15项重点任务", False),
+        ("15项重点任务分别是什么?", "提出十五项重点任务", False),
+        (
+            "15项重点任务分别是什么?",
+            "15项任务：开办；许可；电力；登记；信贷；保护；纳税；执行；破产。",
+            True,
+        ),
+        ("第15条规定的是什么?", "第15条 企业应当依法纳税。", True),
+        ("五项措施分别是什么?", "出台十五项措施", True),
         ("15项重点任务分别是什么?", "提出开办企业、办理破产等任务", True),
     ],
 )
@@ -222,6 +231,33 @@ def test_a_place_is_asked_about_with_what_it_is_named_with() -> None:
 def test_each_side_of_a_comparison_is_asked_about_with_what_holds_for_both(question, asked) -> None:
     parts = compared_parts(question, read_intent(question, PLACES))
     assert list(parts.values()) == asked
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "谁是深圳国际仲裁院院长？", "小莞背后用的是哪一家的大模型？", "哪个高新区率先试点?",
+        "如果对处罚结果有不同意见,应该怎么办？", "模型对不同行业误报的比例有多高?", "顺差多少亿元?",
+        "相同的材料要交几次?",
+    ],
+)  # fmt: skip
+def test_what_only_sounds_like_a_comparison_is_none(question) -> None:
+    assert read_intent(question, PLACES).kind != "compare"
+
+
+def test_sides_are_told_apart_whatever_the_width_of_the_marks() -> None:
+    question = "修复时，劳动合同和劳务合同的渠道有何不同？"
+    parts = compared_parts(question, read_intent(question, PLACES))
+    assert list(parts.values()) == ["修复时,劳动合同的渠道?", "修复时,劳务合同的渠道?"]
+    question = "补贴的条件和流程分别是什么?"
+    parts = compared_parts(question, read_intent(question, PLACES))
+    assert list(parts.values()) == ["补贴的条件分别是什么?", "补贴的流程分别是什么?"]
+
+
+def test_a_place_with_a_bracket_in_its_name_can_be_compared() -> None:
+    places = ["深圳(前海", "广州市"]
+    question = "广州和深圳(前海有什么不同?"
+    assert set(compared_parts(question, read_intent(question, places))) == set(places)
 
 
 def test_what_one_sentence_says_of_both_sides_is_no_table(assistant) -> None:
@@ -475,6 +511,17 @@ def test_any_question_gets_an_answer_or_a_clear_refusal(assistant, question) -> 
     assert answer.refused != bool(answer.citations)
 
 
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [("Which cases mention AI?", "across"), ("Which bank took part?", "fact"),
+     ("List the measures of Dongguan", "list"), ("Who is the director of the office?", "fact")],
+)  # fmt: skip
+def test_what_an_english_question_asks_for_is_read_from_the_english(
+    assistant, question, kind
+) -> None:
+    assert assistant.evidence(question).intent.kind == kind
+
+
 def test_an_english_question_is_looked_up_by_its_chinese_keywords(assistant) -> None:
     answer = assistant.ask("How many ATMs in Shenzhen accept foreign cards?")
     assert "4357台" in answer.answer
@@ -488,6 +535,10 @@ def test_an_english_question_is_looked_up_by_its_chinese_keywords(assistant) -> 
         ("How many counties signed agreements?", "多少 县 签署 协议"),
         ("who was seizing assets", "谁 查封 扣押 资产"),
         ("organisations", "组织 机构"),
+        ("applied policies", "申请 政策"),
+        ("people’s courts", "人民法院"),
+        ("US companies", "美国 企业 公司"),
+        ("secure severe authors", "secure severe authors"),
         ("Is Foobar 2.0 in use?", "Foobar 2.0 使用"),
     ],
 )

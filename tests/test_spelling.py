@@ -143,6 +143,11 @@ def test_a_slip_in_an_earlier_question_does_not_mislead_what_follows(assistant) 
     assert typed.answer == meant.answer
 
 
+@pytest.mark.parametrize("question", ["东冠公司的注册资本是多少?", "东馆科技有限公司在哪?"])
+def test_a_firm_may_be_called_like_a_place(assistant, question) -> None:
+    assert assistant.ask(question).completed_question == question
+
+
 def test_a_place_of_the_documents_needs_no_neighbours(assistant) -> None:
     answer = assistant.ask("东菀数字人客服叫啥?")
     assert answer.completed_question == "东莞数字人客服叫啥?"

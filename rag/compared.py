@@ -1,0 +1,87 @@
+"""A question that compares in, a question about each of the things that it compares out."""
+
+import re
+from collections.abc import Mapping
+
+from corpus.outline import chinese_numeral
+from rag.questions import CASE_REFERENCE, DIFFERENT, JOIN, Intent, short_place
+
+# 三联三同 in quotes is one thing, not two.
+_IN_QUOTES = r"“[^”]{1,20}”|《[^》]{1,40}》"
+_SIDE = rf"((?:{_IN_QUOTES}|[^“”《》]{{2}})(?:{_IN_QUOTES}|[^“”《》]){{0,23}}?)"
+_OPENING = r"(?:请问|请|帮我|比较一?下?|对比一?下?)*"
+_TWO_SIDES = rf"^{_OPENING}{_SIDE}{JOIN}{_SIDE}"
+_WHAT_OF_BOTH = "之间|分别|各自?|有何|有什么|有啥|相比|哪个|两[项个种者]|,"
+_SIDES = re.compile(rf"{_TWO_SIDES}((?:在|的|都|给|对|{_WHAT_OF_BOTH}).*)$")
+_LONG_SIDES = re.compile(rf"{_TWO_SIDES}((?:{_WHAT_OF_BOTH}).*)$")  # 东莞的小莞 is one side
+_JOINED = rf"(?:{JOIN}|、)"
+_LEFT_JOINED = re.compile(
+    rf"^(?:{_JOINED}|[,\s])+|(?<=[\s,]){_JOINED}+|{_JOINED}+(?=在|的|分别|各|都)"
+)
+_HALF_WIDTH = str.maketrans("，？。！；：", ",?。!;:")
+_SHORT = 4  # characters; a second side so short shares what the first one is said to be of
+
+
+def compared_parts(question: str, intent: Intent) -> dict[str, str]:
+    """The things that a question compares, each with a question about it alone.
+
+    Places are named as the documents call them, and asked about without the other places; cases by
+    number; else what stands on either side of 和, 与, 跟, 同 or 以及. A clause before both sides is
+    asked of both (修复时,处罚信息和名录信息的…), and where nothing is asked but how they differ,
+    what each of them is.
+    """
+    if intent.kind != "compare":
+        return {}
+    question = question.translate(_HALF_WIDTH)
+    if len(intent.places) > 1:
+        shorts = {place: short_place(place) for place in intent.places}
+        if (sides := _sides(question)) and (own := _sides_of(shorts, sides)):
+            return own
+        return {place: _without(question, shorts, place) for place in intent.places}
+    if len(intent.cases) > 1:
+        rest = _LEFT_JOINED.sub("", CASE_REFERENCE.sub("", question))
+        return {f"案例{chinese_numeral(case)}": rest for case in intent.cases}
+    return _sides(question)
+
+
+def _sides(question: str) -> dict[str, str]:
+    """The two sides of a comparison, each with a question about it alone."""
+    found = _SIDES.match(question)
+    # 法院的建议和审查的建议各有多少: the second 的 is inside its side as the first one is.
+    if found and "的" in re.sub(_IN_QUOTES, "", found[1]):
+        found = _LONG_SIDES.match(question) or found
+    if not found or found[1].endswith("、"):  # three things
+        return {}
+    before, right, rest = found.groups()
+    lead, comma, left = before.rpartition(",")
+    asked = re.sub(DIFFERENT, "", rest)
+    if re.sub(r"[,。?都]|各自?|分别", "", asked):
+        # 修复的条件和流程: the second is of the first one's owner.
+        owner, of, _ = re.sub(_IN_QUOTES, "", left).rpartition("的")
+        whose = f"{owner}{of}" if len(right) <= _SHORT and "的" not in right else ""
+        return {
+            left: f"{lead}{comma}{left}{asked}",
+            right: f"{lead}{comma}{whose}{right}{asked}",
+        }
+    names = {side: re.search(_IN_QUOTES, side) for side in (left, right)}
+    return {side: f"{name[0] if name else side}是什么?" for side, name in names.items()}
+
+
+def _sides_of(shorts: Mapping[str, str], sides: Mapping[str, str]) -> dict[str, str]:
+    """The side that names each place, if every place has its own and says more than its name."""
+    found: dict[str, str] = {}
+    for place, short in shorts.items():
+        own = [side for side in sides if short in side]
+        if len(own) != 1 or sides[own[0]] in found.values() or own[0] in (place, short):
+            return {}
+        found[place] = sides[own[0]]
+    return found
+
+
+def _without(question: str, shorts: Mapping[str, str], kept: str) -> str:
+    """The question without the other places, and what joined them to this one."""
+    for place, short in shorts.items():
+        if place != kept:
+            name = f"(?:{re.escape(place)}|{re.escape(short)})"
+            question = re.sub(f"{_JOINED}{name}|{name}{_JOINED}|{name}", "", question)
+    return _LEFT_JOINED.sub("", question)
