@@ -24,7 +24,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import save
+from safetensors.numpy import save
 from torch import Tensor, nn
 
 from embeddings.encoder import Encoder, load_encoder
@@ -355,13 +355,16 @@ SOURCES = (news_examples, comprehension_examples, law_examples, policy_examples)
 
 def trained_state(
     seed: int, examples: Sequence[Example], repeated: Sequence[Example]
-) -> dict[str, Tensor]:
-    """The weights of one network, their names beginning with its number."""
+) -> dict[str, npt.NDArray[np.float16]]:
+    """The weights of one network, their names beginning with its number.
+
+    No tensors: torch would hand them on through a process that has ended by then.
+    """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=f"{seed}: %(message)s")
     torch.set_num_threads(1)
     texts = Texts([*examples, *repeated], load_encoder())
     state = train(examples, repeated, texts, seed).state_dict()
-    return {f"{seed}.{name}": tensor.half() for name, tensor in state.items()}
+    return {f"{seed}.{name}": tensor.half().numpy() for name, tensor in state.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

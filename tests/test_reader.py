@@ -1,6 +1,7 @@
 """The reader: numpy computes what torch trained, and a tiny one learns to tell answers apart."""
 
 import random
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from embeddings.words import WordVectors
 from eval import fit_reader
 from eval.fit_reader import Example, Texts, example, make_batch
 from eval.groups import Group
+from eval.parallel import side_by_side
 from eval.reader_network import Batch, ReaderNetwork
 from rag import reader
 from rag.assistant import Assistant
@@ -138,3 +140,11 @@ def test_a_network_learns_which_sentence_answers(
     with torch.no_grad():
         _, scores = network(make_batch([unseen], texts, random.Random(0)))
     assert scores[0] > scores[1] + 1
+
+
+def test_networks_come_back_from_the_processes_that_trained_them() -> None:
+    asked = [_example(TEXTS, 0)] * 16
+    pieces = [partial(fit_reader.trained_state, seed, asked, asked) for seed in range(2)]
+    first, second = side_by_side(pieces, workers=2)
+    assert {name.split(".", 1)[0] for name in (*first, *second)} == {"0", "1"}
+    assert not np.array_equal(first["0.proj.weight"], second["1.proj.weight"])
