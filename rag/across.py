@@ -110,7 +110,7 @@ def literal_topics(question: str, intent: Intent, found: Sequence[Candidate]) ->
     words = _JOINING.sub(" ", intent.topic).split()
     either = _alternatives(question, words)
     present = [word for word in words if any(stands_in((word,), c.text) for c in found)]
-    if not words or any(word not in present for word in words if word not in either):
+    if not present or any(word not in present for word in words if word not in either):
         return ()
     return tuple(word for word in present if word in either) or (max(present, key=len),)
 
