@@ -19,6 +19,7 @@ from rag.select import Candidate
 
 FILE = Path(str(files("rag") / "refusal.safetensors"))
 LIMIT = 4.0  # standard deviations beyond which a feature tells nothing more
+MEASURED, NEARLY_ALL = 0.5, 0.75  # the confidence from which share of the question's words
 UNFIT = 0.2  # of the confidence is left where no sentence holds the kind of answer asked for
 
 # The highest value that any candidate has: what no sentence has, the documents do not say.
@@ -62,7 +63,15 @@ def confidence(found: Sequence[Candidate]) -> float:
     seen = np.clip((np.array(features(found)) - w["mean"]) / w["scale"], -LIMIT, LIMIT)
     total = np.tanh(w["hidden.weight"] @ seen + w["hidden.bias"]) @ w["out.weight"] + w["out.bias"]
     sure = float(1 / (1 + np.exp(-total[0])))
+    if _measured(found[0]):
+        sure = max(sure, MEASURED)
     return sure if found[0].fits else UNFIT * sure
+
+
+def _measured(best: Candidate) -> bool:
+    """Whether a sentence has a figure of the measure asked for beside the question's words."""
+    fits = best.feature("unit") > 0 and best.feature("place") == best.feature("year") == 0
+    return fits and best.feature("own") >= NEARLY_ALL
 
 
 @cache

@@ -164,7 +164,10 @@ class Conversation:
             continued = yield from self._following(completed)
             return True, continued.found
         readings = yield from self.readings(completed)
-        follows = bool(fitted("follow", FEATURES).totals(np.array(readings.seen)) > 0)
+        # What neither reading answers stands as it was asked.
+        answered = self._found(readings.alone) or self._found(readings.following)
+        goes_on = fitted("follow", FEATURES).totals(np.array(readings.seen)) > 0
+        follows = answered and bool(goes_on)
         return follows, readings.following if follows else readings.alone
 
     def _following(self, completed: Completed) -> Generator[Stage, None, "_Continued"]:

@@ -39,8 +39,12 @@ def network(trained, monkeypatch):
 
 
 class _Found:
-    def __init__(self, fits: bool) -> None:
+    def __init__(self, fits: bool, **features: float) -> None:
         self.fits = fits
+        self._features = features
+
+    def feature(self, name: str) -> float:
+        return self._features.get(name, 0.0)
 
 
 def test_the_network_learns_what_no_sum_of_features_tells(network, monkeypatch) -> None:
@@ -61,6 +65,19 @@ def test_confidence_falls_where_the_kind_of_answer_is_missing(network, monkeypat
     fits, other = (refusal.confidence([_Found(fits)]) for fits in (True, False))
     assert other == pytest.approx(refusal.UNFIT * fits)
     assert refusal.confidence([]) == 0
+
+
+def test_a_figure_of_the_measure_asked_for_among_the_questions_words_is_no_refusal(
+    network, monkeypatch
+) -> None:
+    rows, labels = network
+    doubted = rows[labels == 0][0].tolist()
+    monkeypatch.setattr(refusal, "features", lambda _found: doubted)
+    assert refusal.confidence([_Found(True, own=0.9)]) < refusal.MEASURED
+    assert refusal.confidence([_Found(True, own=0.9, unit=1.0)]) >= refusal.MEASURED
+    for other in ({"own": 0.5}, {"place": -1.0}, {"year": -1.0}):
+        found = _Found(True, **({"own": 0.9, "unit": 1.0} | other))
+        assert refusal.confidence([found]) < refusal.MEASURED
 
 
 def test_the_same_rows_give_the_same_network() -> None:
