@@ -196,6 +196,8 @@ class Assistant:
         search_part = partial(self._search_part, turn)
         sources = Sources(self.library, turn.snapshot.encoder, filters, search_part)
         evidence = gather(question, intent, hits, sources, context)
+        if in_english:  # keywords do not tell what a figure measures
+            evidence = replace(evidence, short=None)
         yield turn.stage("rank")
         return replace(evidence, question=whole)
 

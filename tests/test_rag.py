@@ -522,6 +522,11 @@ def test_what_an_english_question_asks_for_is_read_from_the_english(
     assert assistant.evidence(question).intent.kind == kind
 
 
+def test_keywords_do_not_tell_which_figure_answers_an_english_question(assistant) -> None:
+    answer = assistant.ask("How many banks help open accounts for Hong Kong residents?")
+    assert "5家银行" in answer.sentences[0].text
+
+
 def test_an_english_question_is_looked_up_by_its_chinese_keywords(assistant) -> None:
     answer = assistant.ask("How many ATMs in Shenzhen accept foreign cards?")
     assert "4357台" in answer.answer
