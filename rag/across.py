@@ -43,9 +43,10 @@ def speaking(candidates: Sequence[Candidate], literals: Literals, question: str)
     `literals` are what `literal_topics` found; who asks where they are mentioned means the words.
     """
     speaks = fitted("across", FEATURES)
+    words_meant = bool(literals and _MENTIONS.search(question))
     chosen = []
     for candidate, row in best_of_cases(candidates, literals):
-        if literals and _MENTIONS.search(question) and not stands_in(literals, candidate.text):
+        if words_meant and not stands_in(literals, candidate.text):
             continue
         if speaks.scores(np.array(row)) >= LEAST:
             chosen.append(candidate)

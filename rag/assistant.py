@@ -175,15 +175,17 @@ class Assistant:
     ) -> Steps:
         """What the documents hold about a question, self-contained or with its context."""
         whole = joined(context, question) if context else question
-        in_english = self._intent(question, whole) if is_english(whole) else None
-        if in_english:
+        intent = self._intent(question, whole)
+        if in_english := is_english(whole):
             in_chinese = partial(chinese_keywords, said=turn.snapshot.lexical.most_that_hold)
             question, context, whole = map(in_chinese, (question, context, whole))
-        intent = self._intent(question, whole)
-        if in_english:  # it tells what is asked for, the Chinese about what
-            asked = in_english
+            # The English tells what is asked for, the Chinese about what.
             intent = replace(
-                intent, kind=asked.kind, wants=asked.wants, measures=asked.measures, subject=""
+                self._intent(question, whole),
+                kind=intent.kind,
+                wants=intent.wants,
+                measures=intent.measures,
+                subject="",
             )
         hits = self.retriever.search(
             whole,

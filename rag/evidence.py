@@ -19,6 +19,7 @@ from rag.select import Asked, Candidate, candidates
 from rag.types import Hit
 from rag.wanted import marks
 
+Select = Callable[[str, Intent, Sequence[Hit]], tuple[Asked, list[Candidate]]]
 OpenDocument = Callable[[int], tuple[Document, Sequence[Chunk]]]
 
 LITERAL_CONFIDENCE = 0.95  # of a question over all cases whose topic stands in one
@@ -93,17 +94,16 @@ def gather(
         asked = Asked(own, text, sources.encoder, matcher, library.reader, scope, context)
         return asked, candidates(asked, own_hits)
 
+    sides = compared_parts(question, intent)
+    if intent.kind == "compare" and not sides:
+        intent = about_one(question, intent)
     asked, found = select(question, intent, hits)
     if found and _speaks_of_all(found[0], intent) and about_both(question, intent) != intent:
         intent = about_both(question, intent)
+        sides = compared_parts(question, intent)
         asked, found = select(question, intent, hits)
-    parts = []
-    for name, text in compared_parts(question, intent).items():
-        own = read_intent(text, [name] if name in intent.places else [])
-        part_hits = sources.search(text, _part_filters(name, intent, sources.filters))
-        _, best = select(text, replace(own, kind="fact"), part_hits)
-        parts.append(Part(name, tuple(best), confidence(best)))
-    if intent.kind == "compare" and (not parts or _one_sentence(parts, intent)):
+    parts = [_part(name, text, intent, sources, select) for name, text in sides.items()]
+    if _one_sentence(parts, intent):
         intent, parts = about_one(question, intent), []
         asked, found = select(question, intent, hits)
     sections: list[Section] = []
@@ -128,6 +128,14 @@ def gather(
         literals=literals,
         short=short_answer(asked, found[0]) if found and intent.kind == "fact" else None,
     )
+
+
+def _part(name: str, text: str, whole: Intent, sources: Sources, select: Select) -> Part:
+    """One of the things that a question compares, asked about by itself."""
+    intent = replace(read_intent(text, [name] if name in whole.places else []), kind="fact")
+    hits = sources.search(text, _part_filters(name, whole, sources.filters))
+    _, best = select(text, intent, hits)
+    return Part(name, tuple(best), confidence(best))
 
 
 def _speaks_of_all(best: Candidate, intent: Intent) -> bool:

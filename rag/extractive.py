@@ -6,7 +6,6 @@ cases by the best sentences of each, grouped; a question over all cases by one s
 case that speaks of it. Every sentence is verbatim and cites exactly itself.
 """
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -286,8 +285,9 @@ def owners(parts: Sequence[Part]) -> dict[tuple[int, int], str]:
     for part in parts:
         for sentence in part.candidates[:MAX_SENTENCES]:
             gap = part.candidates[0].score - sentence.score
-            known = gaps.get(_place(sentence), (math.inf, ""))
-            gaps[_place(sentence)] = min(known, (gap, part.name), key=lambda pair: pair[0])
+            place = _place(sentence)
+            if place not in gaps or gap < gaps[place][0]:
+                gaps[place] = (gap, part.name)
     return {place: name for place, (_, name) in gaps.items()}
 
 

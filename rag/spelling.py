@@ -39,7 +39,6 @@ class Spelling:
 
     def __init__(self, lexical: LexicalView, store: Store) -> None:
         self._lexical, self._store = lexical, store
-        self._places = frozenset(short_place(place) for place in store.places())
 
     def corrected(self, question: str) -> str:
         """The question, where need be with other characters; those in quotation marks stay."""
@@ -96,8 +95,9 @@ class Spelling:
 
     def _is_place(self, fix: "_Fix", folded: str) -> bool:
         exact, _ = fix.rank
-        after = folded[fix.start + len(fix.word) :]
-        return exact and fix.word in self._places and not _NAMED_LIKE_IT.match(after)
+        if not exact or _NAMED_LIKE_IT.match(folded[fix.start + len(fix.word) :]):
+            return False
+        return any(short_place(place) == fix.word for place in self._store.places())
 
     def _n_chunks(self, word: str) -> int:
         return self._lexical.document_frequency(word)

@@ -119,13 +119,10 @@ def _number_kind(question: str, text: str) -> tuple[float, float]:
     numbers = [text[a:b] for a, b in number_spans(text)]
     if not numbers:
         return -1.0, -1.0
-    for _, asked, measured in _UNIT_CLASSES:
-        if asked.search(question):
-            if any(measured.search(number) for number in numbers):
-                return 1.0, 1.0
-            return 1.0, 0.0 if any(_SHARE.search(number) for number in numbers) else -1.0
-    unit = _asked_unit(question)
-    return 1.0, float(bool(unit) and any(unit in number for number in numbers))
+    if any(_fits_unit(question, number) for number in numbers):
+        return 1.0, 1.0
+    shares = any(_SHARE.search(number) for number in numbers)
+    return 1.0, -1.0 if _asked_measure(question) and not shares else 0.0
 
 
 # 哪些企业 may mean a kind of them.
@@ -198,6 +195,7 @@ def _new_names(question: str, text: str) -> Names:
     )
 
 
+@lru_cache(maxsize=256)
 def _asked_unit(question: str) -> str:
     """The measure word after 多少 or 几: 件 for 多少件, "" where a thing follows (多少案件)."""
     found = _ASKED_UNIT.search(question)
@@ -208,10 +206,15 @@ def _asked_unit(question: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=256)  # asked again for every sentence
+def _asked_measure(question: str) -> re.Pattern[str] | None:
+    """What the number must be measured in, None if the question does not tell."""
+    return next((measured for _, asked, measured in _UNIT_CLASSES if asked.search(question)), None)
+
+
 def _fits_unit(question: str, number: str) -> bool:
-    for _, asked, measured in _UNIT_CLASSES:
-        if asked.search(question):
-            return bool(measured.search(number))
+    if measured := _asked_measure(question):
+        return bool(measured.search(number))
     unit = _asked_unit(question)
     return bool(unit) and unit in number
 
@@ -221,13 +224,16 @@ def number_spans(text: str) -> tuple[tuple[int, int], ...]:
     """Offsets of the numbers in `text` with their measure words: 8%, 近万条, 六万亩, 每季度."""
     spans = []
     for match in _NUMBER.finditer(text):
-        suffix = _SUFFIX.match(text, match.end())
-        spans.append((match.start(), suffix.end() if suffix else match.end()))
+        spans.append((match.start(), _after_unit(text, match.end())))
     for one in quantities(text):
         if one.kind != "ordinal" and not any(a < one.end and one.start < b for a, b in spans):
-            suffix = _SUFFIX.match(text, one.end)
-            spans.append((one.start, suffix.end() if suffix else one.end))
+            spans.append((one.start, _after_unit(text, one.end)))
     return tuple(sorted(spans))
+
+
+def _after_unit(text: str, end: int) -> int:
+    suffix = _SUFFIX.match(text, end)
+    return suffix.end() if suffix else end
 
 
 @lru_cache(maxsize=4_096)
