@@ -10,7 +10,7 @@ import lzma
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,6 +160,24 @@ def filled_library(
     rows = ((p.id, p.title, p.text) for p in benchmark.passages)
     library.add_texts(rows, progress)
     with Assistant(library, ExtractiveAnswerer(config.answers), config) as assistant:
+        yield assistant
+
+
+@contextmanager
+def filled(passages: Iterable[Passage]) -> Iterator[Assistant]:
+    """An assistant whose library holds the passages, for a while."""
+    benchmark = Benchmark(tuple(passages), ())
+    with (
+        tempfile.TemporaryDirectory() as home,
+        filled_library(benchmark, Path(home)) as assistant,
+    ):
+        yield assistant
+
+
+@contextmanager
+def cases() -> Iterator[Assistant]:
+    """An assistant of the built-in cases, for a while."""
+    with tempfile.TemporaryDirectory() as home, Assistant.open(Path(home)) as assistant:
         yield assistant
 
 

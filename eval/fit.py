@@ -12,9 +12,7 @@ import argparse
 import json
 import logging
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +21,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from embeddings.training.data import PassageQuestion, load_news_questions, load_policy_questions
-from eval.benchmark import Benchmark, Passage, Query, filled_library, load_benchmark
+from eval.benchmark import Benchmark, Passage, Query, cases, filled, load_benchmark
 from eval.examples import (
     Rows,
     across_rows,
@@ -37,6 +35,7 @@ from eval.examples import (
 )
 from eval.fitting import Array, Group, fit_listwise, fit_logistic, fit_network
 from eval.groups import (
+    MISSPELT,
     Comprehension,
     comprehension_groups,
     load_comprehension,
@@ -50,7 +49,6 @@ from eval.parallel import side_by_side
 from eval.questions import PRACTICE_FILE, Question, load_questions
 from rag import across, conversation, linear, rerank, sections, select
 from rag import confidence as refusal
-from rag.assistant import Assistant
 from rag.config import RetrievalConfig
 
 WEIGHTS_FILE = Path(rerank.__file__).with_name("weights.json")
@@ -59,7 +57,6 @@ N_COMPREHENSION = 1_500  # questions on encyclopedia passages
 N_OWN = 1_500  # our own questions on news or policy
 # What one question counts in the refusal model.
 WEIGHTS = {"comprehension": 0.03, "news": 0.1, "policy": 0.3}
-MISSPELT = 8  # every so many questions one is misspelt
 JOINT = ("list", "multi", "compare", "count")  # types that one sentence does not answer
 
 BENCHMARKS = ("rgb", "drcd", "stard")
@@ -104,27 +101,10 @@ def _hidden(one: Comprehension) -> bool:
     return one.number % 6 == 0
 
 
-@contextmanager
-def filled(passages: Sequence[Passage]) -> Iterator[Assistant]:
-    """An assistant whose library holds the passages, for a while."""
-    benchmark = Benchmark(tuple(passages), ())
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        filled_library(benchmark, Path(folder)) as assistant,
-    ):
-        yield assistant
-
-
-@contextmanager
-def _cases() -> Iterator[Assistant]:
-    with tempfile.TemporaryDirectory() as folder, Assistant.open(Path(folder)) as assistant:
-        yield assistant
-
-
 def ranked_groups(name: str, data: Path) -> list[Group]:
     """What ranks the passages of one set."""
     if name == "cases":
-        with _cases() as assistant:
+        with cases() as assistant:
             return case_groups(assistant, [q for q in written_questions() if q.answerable])
     benchmark = load_benchmark(data, name) if name in BENCHMARKS else _own_benchmark(name, data)
     with filled(benchmark.passages) as assistant:
@@ -146,7 +126,7 @@ def read_groups(name: str, data: Path) -> list[Group]:
     """What chooses the sentences of one set."""
     if name == "cases":
         asked = [q for q in written_questions() if q.answerable and q.type not in JOINT]
-        with _cases() as assistant:
+        with cases() as assistant:
             found = sentence_groups(assistant, asked)
     elif name == "comprehension":
         passages, some = read_questions(data)
@@ -162,7 +142,7 @@ def read_groups(name: str, data: Path) -> list[Group]:
 def refused_rows(name: str, data: Path) -> Rows:
     """What tells of one set whether the documents answer."""
     if name == "cases":
-        with _cases() as assistant:
+        with cases() as assistant:
             return refusal_rows(assistant, written_questions(), off_topic(data))
     if name == "comprehension":
         passages, some = read_questions(data)
@@ -234,7 +214,7 @@ def _offset(sets: Sequence[Sequence[Group]], weights: Array) -> float:
 def _fit_forms() -> None:
     """Which section lists what is asked for, when it is shown, which cases speak of a topic."""
     asked = [q for q in written_questions() if q.answerable]
-    with _cases() as assistant:
+    with cases() as assistant:
         chosen = fit_listwise([section_groups(assistant, asked)[0]], sections.PRIOR, 0.01)
         _write("section", sections.FEATURES, chosen)
         linear.fitted.cache_clear()
@@ -249,7 +229,7 @@ def _fit_forms() -> None:
 def _fit_follow() -> None:
     """Whether a question goes on from the one before it; that takes all the others."""
     talks = [q for q in load_questions(PRACTICE_FILE) if q.history and q.split != "fit"]
-    with _cases() as assistant:
+    with cases() as assistant:
         seen = follow_rows(assistant, [*written_questions(), *talks])
     follow, bias = fit_logistic(*seen, 0.003, signed=True)
     _write("follow", conversation.FEATURES, follow, bias)

@@ -13,7 +13,6 @@ import argparse
 import logging
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -31,8 +30,9 @@ from embeddings.encoder import Encoder, load_encoder
 from embeddings.fold import fold
 from embeddings.training.data import PassageQuestion, load_news_questions, load_policy_questions
 from embeddings.words import WordVectors
-from eval.benchmark import Benchmark, Passage, filled_library
+from eval.benchmark import Passage, cases, filled
 from eval.groups import (
+    MISSPELT,
     Comprehension,
     Group,
     comprehension_groups,
@@ -70,7 +70,6 @@ LEARNING_RATE = 1.5e-3
 EPOCHS = 2
 REPEATED = 2  # times that a practice question comes in an epoch
 TAKEN_AWAY = 0.2  # share of the questions whose answer is hidden
-MISSPELT = 8  # every so many questions one is misspelt
 ANSWER_WEIGHT = 0.3  # of finding the words of the answer in their sentence
 N_COMPREHENSION, N_LAY, N_OWN = 4_500, 2_100, 12_000  # questions of a source
 
@@ -293,7 +292,7 @@ def practice_examples(_: Path) -> list[Example]:
         for i, one in enumerate(asked)
         if one.answerable and i % MISSPELT == 0
     ]
-    with tempfile.TemporaryDirectory() as home, Assistant.open(Path(home)) as assistant:
+    with cases() as assistant:
         return [example(group) for group in sentence_groups(unread(assistant), asked)]
 
 
@@ -342,11 +341,7 @@ def _some_misspelt(asked: Sequence[Asked]) -> list[Asked]:
 def _examples(
     passages: Iterable[Passage], groups_of: Callable[[Assistant], list[Group]]
 ) -> list[Example]:
-    benchmark = Benchmark(tuple(passages), ())
-    with (
-        tempfile.TemporaryDirectory() as home,
-        filled_library(benchmark, Path(home)) as assistant,
-    ):
+    with filled(passages) as assistant:
         return [example(group) for group in groups_of(unread(assistant))]
 
 

@@ -23,6 +23,7 @@ from eval.questions import Question, Span, gold_spans
 from rag.assistant import Assistant
 from rag.select import Candidate
 
+MISSPELT = 8  # of so many questions one is misspelt
 _COMMON = (
     "的一是不了在人有我他这中大来上个国到说们为子和你地出会也时要就可以对生能而那得于着下自之年过发后作"
     "里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心本前开但因只从想实"
@@ -156,8 +157,7 @@ def passage_groups(assistant: Assistant, asked: Sequence[PassageQuestion]) -> li
         evidence = assistant.evidence(one.question)
         name = passage_name(one.passage)
         relevant = [
-            names[c.hit.chunk.document_id] == name
-            and any(c.text in piece or piece in c.text for piece in one.evidence)
+            names[c.hit.chunk.document_id] == name and one.is_answered_by(c.text)
             for c in evidence.candidates
         ]
         if relevant and (any(relevant) or not one.evidence):

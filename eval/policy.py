@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from embeddings.training.data import PassageQuestion, load_policy_questions
-from eval.fit import filled
+from eval.benchmark import filled
 from eval.groups import passage_name, passages_of
 from rag.assistant import Assistant
 
@@ -38,9 +38,7 @@ def outcome(assistant: Assistant, asked: PassageQuestion, names: dict[int, str])
     hits = assistant.search(asked.question, top_k=5)
     answer = assistant.ask(asked.question)
     right = [
-        names[c.document_id] == name
-        and any(c.quote in piece or piece in c.quote for piece in asked.evidence)
-        for c in answer.citations
+        names[c.document_id] == name and asked.is_answered_by(c.quote) for c in answer.citations
     ]
     found = [names[hit.chunk.document_id] == name for hit in hits]
     return Outcome(asked, tuple(found), tuple(right), answer.refused)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from embeddings.tokens import lay_words
-from embeddings.training.data import TrainingData, n_own_questions
+from embeddings.training.data import TrainingData
 from embeddings.training.evaluation import DevScores
 from embeddings.training.stages import STAGES
 
@@ -78,7 +78,7 @@ def model_card(
     minutes: float,
 ) -> str:
     """The card in Markdown."""
-    ours = n_own_questions()
+    ours = len(data.own_questions)
     parts = [
         _HEAD.format(
             n_terms=len(data.vocabulary),

@@ -59,6 +59,10 @@ class PassageQuestion:
     words: str  # of the answer, "" where it is no short one
     title: str = ""  # of the passage
 
+    def is_answered_by(self, text: str) -> bool:
+        """Whether a text of the passage is a sentence that answers, or a part of one."""
+        return any(text in sentence or sentence in text for sentence in self.evidence)
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
@@ -88,6 +92,16 @@ class TrainingData:
     case_questions: Rows  # on the built-in cases
     case_chunks: Rows
     case_answers: list[list[int]]  # relevant rows of `case_chunks`
+
+    def asked(self) -> dict[str, tuple[Rows, list[list[int]], Rows]]:
+        """By kind: questions, the rows of the passages that answer each, and the passages."""
+        passages = [[int(passage)] for passage in self.question_passage]
+        return {
+            "question": (self.questions, passages, self.passages),
+            "lay": (self.lay_questions, self.lay_articles, self.articles()),
+            "case": (self.case_questions, self.case_answers, self.case_chunks),
+            "sentence": (self.own_questions, self.own_answers, self.own_sentences),
+        }
 
     def articles(self) -> Rows:
         """Title and text of every article, as they are indexed."""
@@ -208,7 +222,7 @@ def _own_sentences(asked: Sequence[PassageQuestion]) -> tuple[list[str], list[li
             number.setdefault(sentence, len(number))
     answers = []
     for one in asked:
-        cut = (s for s in by_passage[one.passage] if any(s in e or e in s for e in one.evidence))
+        cut = filter(one.is_answered_by, by_passage[one.passage])
         answers.append(sorted({number[sentence] for sentence in (*one.evidence, *cut)}))
     return list(number), answers
 
@@ -283,13 +297,6 @@ def load_policy_questions(file: Path = POLICY_QUESTIONS) -> list[PassageQuestion
         for row in read_rows(file)
         for one in row["questions"]
     ]
-
-
-def n_own_questions() -> int:
-    """How many questions on news and policy passages are trained on."""
-    news = [row for row in read_rows(NEWS_QUESTIONS) if row["split"] == "train"]
-    policy = [one for one in load_policy_questions() if one.split == "train"]
-    return sum(bool(row["evidence"]) for row in news) + sum(bool(one.evidence) for one in policy)
 
 
 def load_law_questions() -> list[tuple[str, str]]:

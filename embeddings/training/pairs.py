@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from embeddings.training.data import TrainingData
 from embeddings.training.lay import Rewording, load_meanings
-from embeddings.training.rows import IntArray, Rows
+from embeddings.training.rows import IntArray
 
 KINDS = (
     "news",
@@ -59,14 +59,8 @@ class PairMaker:
 
     def __init__(self, data: TrainingData) -> None:
         self._data = data
-        self._articles = data.articles()
-        answers = [[int(passage)] for passage in data.question_passage]
-        self._asked: dict[str, tuple[Rows, list[list[int]], Rows]] = {
-            "question": (data.questions, answers, data.passages),
-            "lay": (data.lay_questions, data.lay_articles, self._articles),
-            "case": (data.case_questions, data.case_answers, data.case_chunks),
-            "sentence": (data.own_questions, data.own_answers, data.own_sentences),
-        }
+        self.asked = data.asked()
+        self._articles = self.asked["lay"][2]
         meanings = load_meanings(data.vocabulary)
         self._news_lay = Rewording(meanings, data.news_sentences)
         self._law_lay = Rewording(meanings, data.law_sentences)
@@ -75,7 +69,7 @@ class PairMaker:
         """How many texts of a kind there are to choose from."""
         data = self._data
         sizes = {"news": len(data.news_first) - 1, "item": len(data.item_titles)}
-        sizes |= {asked: len(questions) for asked, (questions, _, _) in self._asked.items()}
+        sizes |= {asked: len(questions) for asked, (questions, _, _) in self.asked.items()}
         sizes |= dict.fromkeys(("news_reworded", "law_reworded"), len(self._law_lay))
         return sizes.get(kind, len(data.laws))
 
@@ -106,7 +100,7 @@ class PairMaker:
         raise ValueError(f"unknown kind of pairs: {kind}")
 
     def _question(self, kind: str, index: int, rng: np.random.Generator) -> Pair:
-        questions, answers, passages = self._asked[kind]
+        questions, answers, passages = self.asked[kind]
         answer = int(rng.choice(answers[index]))
         question = _dropped(questions[index], QUESTION_DROPOUT, rng)
         return Pair(question, passages[answer], answer)

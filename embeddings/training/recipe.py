@@ -3,7 +3,6 @@
 import json
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from embeddings.training.data import TrainingData, load_data
 from embeddings.training.evaluation import DevScores, DevSet, load_dev_sets, score
 from embeddings.training.mining import Miner
 from embeddings.training.pairs import PairMaker
-from embeddings.training.rows import Rows
 from embeddings.training.stages import STAGES, Stage, matryoshka_dims, train_stage
 
 SIF = 1e-4  # a in a / (a + p), the weight of frequent terms (Arora, Liang and Ma 2017)
@@ -54,18 +52,13 @@ def run(options: Options) -> list[DevScores]:
     model = new_model(data, options.dim, options.seed)
     _measure(model, dev_sets, "start")
     maker = PairMaker(data)
-    passages = {
-        "lay": data.articles(),
-        "question": data.passages,
-        "case": data.case_chunks,
-        "sentence": data.own_sentences,
-    }
+    passages = {kind: rows for kind, (_, _, rows) in maker.asked.items()}
     miners: dict[str, Miner] = {}
     for number, stage in enumerate(STAGES, 1):
         folder = work / f"{number}-{stage.name}"
         if not (folder / "done").is_file():
             if stage.mined and not miners:
-                miners = _miners(data, passages)
+                miners = _miners(maker, len(data.vocabulary))
             _LOG.info("stage %d: %s", number, stage.name)
             train_stage(
                 model,
@@ -120,16 +113,10 @@ def scaled(stage: Stage, share: float) -> Stage:
     return replace(stage, pairs=pairs)
 
 
-def _miners(data: TrainingData, passages: Mapping[str, Rows]) -> dict[str, Miner]:
-    answers = {
-        "lay": (data.lay_questions, data.lay_articles),
-        "question": (data.questions, [[int(p)] for p in data.question_passage]),
-        "case": (data.case_questions, data.case_answers),
-        "sentence": (data.own_questions, data.own_answers),
-    }
+def _miners(maker: PairMaker, n_terms: int) -> dict[str, Miner]:
     return {
-        kind: Miner(questions, passages[kind], relevant, len(data.vocabulary))
-        for kind, (questions, relevant) in answers.items()
+        kind: Miner(questions, passages, relevant, n_terms)
+        for kind, (questions, relevant, passages) in maker.asked.items()
         if len(questions)
     }
 
