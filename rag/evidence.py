@@ -103,6 +103,7 @@ def gather(
         sides = compared_parts(question, intent)
         asked, found = select(question, intent, hits)
     parts = [_part(name, text, intent, sources, select) for name, text in sides.items()]
+    parts = _by_themselves(parts, intent)
     if _one_sentence(parts, intent):
         intent, parts = about_one(question, intent), []
         asked, found = select(question, intent, hits)
@@ -154,6 +155,22 @@ def _one_sentence(parts: Sequence[Part], intent: Intent) -> bool:
         all(name in text for name in names if name != part.name)
         for part, text in zip(parts, best, strict=True)
     )
+
+
+def _by_themselves(parts: list[Part], intent: Intent) -> list[Part]:
+    """The parts without the sentences that name the others: these do not tell them apart.
+
+    Where a figure, a date or a name is wanted, one sentence may give it of both.
+    """
+    if intent.wants or len(intent.places) > 1:
+        return parts
+    names = [part.name.strip("“”《》") for part in parts]
+    kept = []
+    for part, own in zip(parts, names, strict=True):
+        others = [name for name in names if name != own]
+        alone = [c for c in part.candidates if not any(name in c.text for name in others)]
+        kept.append(replace(part, candidates=tuple(alone or part.candidates)))
+    return kept
 
 
 def short_answer(asked: Asked, best: Candidate) -> tuple[int, int] | None:

@@ -139,6 +139,9 @@ _ASKS_NAMES = re.compile(
     r"叫什么|叫啥|什么名|名单(?:有|是|[?]?$)|(?:名称|名字)(?:是|叫)|分别(?:是|叫|有)(?:哪几[家个]|谁|哪些(?:公司|企业|银行|城市|国家))"
 )
 _FIRM = re.compile(r"公司|集团|厂商")
+_POST = re.compile(
+    r"[院局市处科庭行校会组省县区部厅司所镇乡村署]长|主任|书记|主席|总裁|经理|董事|负责人|联系人|创始人|担任"
+)
 
 
 def _named(question: str, text: str) -> float:
@@ -179,7 +182,9 @@ def names_in(text: str) -> Names:
 def _names_one(intent: Intent, question: str, text: str) -> float:
     """Whether a sentence names a person or place: 1; -1 if not, and 0 if others may be meant."""
     new = _new_names(question, text)
-    if new.persons if intent.wants == "person" else new.places:
+    # The dictionary guesses at names (智慧, 文莱): who holds a post is told where posts are named.
+    told = not _POST.search(question) or _POST.search(text)
+    if (new.persons and told) if intent.wants == "person" else new.places:
         return 1.0
     # Who does a thing may be an office or go without saying; who the head of one is may not.
     if intent.wants == "person":

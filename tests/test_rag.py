@@ -128,6 +128,8 @@ def test_a_number_must_be_of_the_kind_that_is_asked_for() -> None:
         ("该向谁申请?", "向作出决定的部门申请", True),
         ("工人工资谁先垫?", "采取欠薪垫付等措施", True),
         ("垫付中心的主任是谁?", "由人社部门的垫付中心垫付", False),
+        ("垫付中心的主任是谁?", "智慧中心聚集文莱等国专家", False),
+        ("垫付中心的主任是谁?", "中心主任李建国介绍了经验", True),
         ("在哪里申请?", "申请更加方便", False),
         ("服务哪些企业?", "服务各地重点企业", True),
         ("一年能拿多少钱?", "年劳务报酬一万元", True),
@@ -258,6 +260,14 @@ def test_a_place_with_a_bracket_in_its_name_can_be_compared() -> None:
     places = ["深圳(前海", "广州市"]
     question = "广州和深圳(前海有什么不同?"
     assert set(compared_parts(question, read_intent(question, places))) == set(places)
+
+
+def test_what_only_names_both_sides_does_not_tell_them_apart(assistant) -> None:
+    answer = assistant.ask("推荐优先和集约打包有什么不同?")
+    assert answer.table is not None
+    assert "由法院指定" in answer.answer
+    assert "双限机制" in answer.answer
+    assert "等多元化的管理人指定方式" not in answer.answer
 
 
 def test_what_one_sentence_says_of_both_sides_is_no_table(assistant) -> None:
@@ -413,8 +423,14 @@ def test_quotes_are_verbatim_for_every_kind_of_question(assistant) -> None:
 
 @pytest.mark.parametrize(
     "question",
-    ["小学入学需要什么条件?", "惠州市有多少家税费争议调解机构?", "今天天气怎么样"],
-    ids=["absent topic", "another city", "small talk"],
+    [
+        "小学入学需要什么条件?",
+        "惠州市有多少家税费争议调解机构?",
+        "今天天气怎么样",
+        "深国仲的院长叫什么?",
+        "广州云税厅的负责人是谁?",
+    ],
+    ids=["absent topic", "another city", "small talk", "head of an office", "person in charge"],
 )
 def test_what_the_documents_do_not_say_is_refused_with_the_nearest_passages(
     assistant, question
