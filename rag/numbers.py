@@ -38,8 +38,8 @@ _CLASSIFIERS = _CLASSIFIER_WORDS.split()
 # Those that follow 多少: 大, 地 or 点 may open a word there (多少地方).
 UNITS = frozenset((*_MEASURES, *_CLASSIFIERS)) - frozenset("大地点号门道路股代省市县区镇村个人")
 _SAME_UNIT_PAIRS = (
-    "个工作日=工作日 个小时=小时 个百分点=百分点 日=天 人=名 位=名 平方千米=平方公里 千米=公里 "
-    "块=元 人民币=元 秒钟=秒 千克=公斤 港币=港元 星期=周"
+    "个工作日=工作日 个小时=小时 个百分点=百分点 日=天 人=名 位=名 平方千米=平方公里 ㎡=平方米 "
+    "千米=公里 块=元 人民币=元 秒钟=秒 千克=公斤 港币=港元 星期=周"
 )
 _SAME_UNIT = dict(pair.split("=", 1) for pair in _SAME_UNIT_PAIRS.split())
 _GENERAL = {"", "个"}  # go with every classifier

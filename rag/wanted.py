@@ -8,54 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from corpus.outline import chinese_number
-from rag.numbers import UNITS, quantities
-from rag.questions import NO_PLACES, Intent, tagger
+from rag.figures import figure_kind, wanted_figures
+from rag.numbers import quantities
+from rag.questions import Intent, is_place, short_place, tagger
 
-_ASKED_UNIT = re.compile(r"(?:多少|几)(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{1,3})")
-# What the number must measure; a count may be put in any measure word (11个 for 多少家).
-_SHARE = re.compile(r"[%％成折倍]|百分")  # of money or time: costs are halved
-_UNIT_CLASSES: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
-    ("clock", re.compile(r"几点|几时"), re.compile(r"[点时]")),
-    ("price", re.compile(r"价格|售价|房价|租金"), re.compile(r"元|[成折]|[%％]")),
-    (
-        "money",
-        re.compile(
-            r"多少(?:亿|万)*(?:钱|元|费用|成本|资金|预算|金额|投资|税)|投资(?=[^,。?]{0,6}多少)|金额|费用|预算|产值|收费|赔偿|"
-            r"营收|收入|票房|利润|GDP|生产总值|标的额|贷款额"
-        ),
-        re.compile(r"元"),
-    ),
-    (
-        "percent",
-        re.compile(r"百分之|比例|占比|[^税效]率(?!先)|同比|几成"),
-        re.compile(r"[%％成倍]|百分|减"),
-    ),
-    (
-        "change",
-        re.compile(r"(?:增长|下降|[降减缩省]|提升|提高|降低|减少|节约)了?多少"),
-        re.compile(r"[%％成倍元天日月年]|百分|小时|分钟"),
-    ),
-    (
-        "time",
-        re.compile(
-            r"多久|多长时间|多快|几(?:天|个?月|小时|年)|多少(?:个?工作日|天|个?月|个?小时|年)|"
-            r"时限|周期|how long"
-        ),
-        re.compile(r"[天日月年周]|小时|分钟|工作日|季度"),
-    ),
-    ("area", re.compile(r"面积"), re.compile(r"㎡|平方|亩|公顷")),
-)
-_NUMBER = re.compile(
-    r"[0-9０-９][0-9０-９.,]*|[一二两三四五六七八九十百千]+"
-    r"(?=[个项条件家年月日天周次名人倍成大类种级]|小时|分钟|点[半钟整至到])|"
-    r"(?<=[近超逾约上])[百千万亿](?=[余多]?[个项条件家年天次名人元笔户份宗])|"
-    r"每(?=[日天周月年]|季度)"  # how often
-)
-_SUFFIX = re.compile(
-    r"(?:[—~～-][0-9.]+)?(?:万|亿|千|百)*[多余]?(?:点[半钟整]?|个?工作日|季度|个?百分点|个?月|分钟|小时|美元|港元|"
-    r"[%％‰元个项条件家年月日天周次名人倍笔户份宗篇站台款张场所位期批步层㎡部种类]|时(?![候间常代期机效])|"
-    r"(?<=\d)成|(?<=[一二两三四五六七八九])成(?![员立果为长绩]))*"
-)
 _PARTS = ("初", "中", "底", "末")  # of a month or year
 _GIVES_REASON = re.compile(
     r"为(?:了|破解|解决|适应|贯彻|落实|进一步|深入|推动|加快|满足|避免)|针对|由于|因此|因为|旨在|着力解决|短板"
@@ -80,7 +36,7 @@ _HELD = {
 def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]:
     """`(wanted, unit)` of a sentence: see FEATURES."""
     if intent.wants == "number":
-        return _number_kind(question, text)
+        return figure_kind(intent, question, text)
     if intent.wants == "date":
         return (1.0, 0.0) if date_spans(text) else (-1.0, 0.0)
     if _only_counted(question, text):
@@ -113,16 +69,6 @@ def _only_counted(question: str, text: str) -> bool:
     n = chinese_number(number)
     counted = any(chinese_number(a) == n and b == unit for a, b in re.findall(_COUNTED, text))
     return n >= _MANY and counted and len(re.findall("[、;；]|”“", text)) < n // 2
-
-
-def _number_kind(question: str, text: str) -> tuple[float, float]:
-    numbers = [text[a:b] for a, b in number_spans(text)]
-    if not numbers:
-        return -1.0, -1.0
-    if any(_fits_unit(question, number) for number in numbers):
-        return 1.0, 1.0
-    shares = any(_SHARE.search(number) for number in numbers)
-    return 1.0, -1.0 if _asked_measure(question) and not shares else 0.0
 
 
 # 哪些企业 may mean a kind of them.
@@ -174,7 +120,9 @@ def names_in(text: str) -> Names:
     tagged = [(str(word), str(tag)) for word, tag in tagger().tag(text) if len(word) > 1]
     return Names(
         frozenset(word for word, tag in tagged if tag.startswith("nr")),
-        frozenset(w for w, tag in tagged if tag in ("ns", "nt") and not NO_PLACES.fullmatch(w)),
+        frozenset(
+            w for w, tag in tagged if tag == "nt" or (tag == "ns" and is_place(short_place(w)))
+        ),
         frozenset(word for word, tag in tagged if tag in ("nz", "nt", "eng")),
     )
 
@@ -200,47 +148,6 @@ def _new_names(question: str, text: str) -> Names:
     )
 
 
-@lru_cache(maxsize=256)
-def _asked_unit(question: str) -> str:
-    """The measure word after 多少 or 几: 件 for 多少件, "" where a thing follows (多少案件)."""
-    found = _ASKED_UNIT.search(question)
-    for length in (3, 2, 1) if found else ():
-        unit = found[1][:length] if found else ""
-        if len(unit) == length and (unit in UNITS or _SUFFIX.fullmatch(unit)):
-            return unit
-    return ""
-
-
-@lru_cache(maxsize=256)  # asked again for every sentence
-def _asked_measure(question: str) -> re.Pattern[str] | None:
-    """What the number must be measured in, None if the question does not tell."""
-    return next((measured for _, asked, measured in _UNIT_CLASSES if asked.search(question)), None)
-
-
-def _fits_unit(question: str, number: str) -> bool:
-    if measured := _asked_measure(question):
-        return bool(measured.search(number))
-    unit = _asked_unit(question)
-    return bool(unit) and unit in number
-
-
-@lru_cache(maxsize=4_096)  # passages come up again and again
-def number_spans(text: str) -> tuple[tuple[int, int], ...]:
-    """Offsets of the numbers in `text` with their measure words: 8%, 近万条, 六万亩, 每季度."""
-    spans = []
-    for match in _NUMBER.finditer(text):
-        spans.append((match.start(), _after_unit(text, match.end())))
-    for one in quantities(text):
-        if one.kind != "ordinal" and not any(a < one.end and one.start < b for a, b in spans):
-            spans.append((one.start, _after_unit(text, one.end)))
-    return tuple(sorted(spans))
-
-
-def _after_unit(text: str, end: int) -> int:
-    suffix = _SUFFIX.match(text, end)
-    return suffix.end() if suffix else end
-
-
 @lru_cache(maxsize=4_096)
 def date_spans(text: str) -> tuple[tuple[int, int], ...]:
     """Offsets of the dates in `text`: 2024年5月, 二〇二六年, 3月底."""
@@ -251,8 +158,7 @@ def date_spans(text: str) -> tuple[tuple[int, int], ...]:
 def marks(intent: Intent, question: str, text: str) -> tuple[tuple[int, int], ...]:
     """Offsets in `text` of the words that answer: numbers with units, dates, names."""
     if intent.wants == "number":
-        spans = number_spans(text)
-        return tuple([s for s in spans if _fits_unit(question, text[s[0] : s[1]])] or spans)
+        return wanted_figures(intent, question, text)
     if intent.wants == "date":
         return date_spans(text)
     named = _NAME.finditer(text) if intent.wants in ("name", "person") else ()

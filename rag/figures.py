@@ -1,0 +1,148 @@
+"""A question for a number and a sentence in, which numbers of the sentence it may want out.
+
+A question tells what the number measures (money, time, a share) or what it counts (件, 家, the
+noun after 多少). People count in other measure words than documents do, so a count is also known by
+what stands beside it: 11处窝点 for 多少个窝点.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rag.numbers import UNITS, quantities, same_unit
+from rag.questions import Intent
+
+# What is asked for, and what a number must hold that measures it.
+_MEASURES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
+    (re.compile(r"几点|几时"), re.compile(r"[点时]")),
+    (re.compile(r"价格|售价|房价|租金"), re.compile(r"元|[成折]|[%％]")),
+    (
+        re.compile(
+            r"多少(?:亿|万)*(?:[^,。?]{0,3}钱|元|费用|成本|[^,。?]{0,3}资金|预算|金额|投资|税)|"
+            r"投资(?=[^,。?]{0,6}多少)|金额|费用|预算|产值|货值|市值|收费|赔偿|营收|收入|票房|利润|GDP|生产总值|标的额|"
+            r"贷款额|(?:资金|基金|贷款|额度)[^,。?]{0,4}多大"
+        ),
+        re.compile(r"元"),
+    ),
+    (
+        re.compile(r"百分之|比例|占比|[^税效]率(?!先)|同比|几成"),
+        re.compile(r"[%％成倍]|百分|减|分之"),
+    ),
+    (
+        re.compile(
+            r"(?:增长|下降|[降减缩省]|提升|提高|降低|减少|节约|[少多快慢涨跌省降]了)了?多少"
+            r"(?![个家件项条次人份张户宗起笔名位])"
+        ),
+        re.compile(r"[%％成倍元天日月年]|百分|分之|小时|分钟"),
+    ),
+    (
+        re.compile(
+            r"多久|多长时间|多快|几(?:天|个?月|小时|年)|多少(?:个?工作日|天|个?月|个?小时|年)|"
+            r"时限|周期|how long"
+        ),
+        re.compile(r"[天日月年周]|小时|分钟|工作日|季度"),
+    ),
+    (re.compile(r"面积"), re.compile(r"㎡|平方|亩|公顷")),
+)
+_ASKED_UNIT = re.compile(
+    r"(?:多少|几)(?:万|亿)*(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{1,3})"
+)
+_COUNTERS = UNITS | {"个", "人"}
+_SHARE = re.compile(r"[%％成折倍]|百分|分之")  # of money or time: costs are halved
+_LOOSE = re.compile(
+    r"[近超逾约上数几][十百千万亿]+[余多]?(?P<unit>[个项条件家户年天次名人元笔份宗])|"
+    r"每(?P<each>[日天周月年]|季度)|"  # how often
+    r"[\d一二三四五六七八九十]{1,3}(?P<clock>[点时])[半钟整]?(?![候间常代期机效])"
+)
+_ALIKE = ("家户", "件宗起例", "次趟回", "座所处间栋", "份张本册")
+_ONE_UNIT = {"名": "人", "位": "人"}
+_BESIDE = 6  # characters between a count and what it counts
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number with its unit, and where it stands in the text."""
+
+    start: int
+    end: int
+    unit: str  # "" if none
+
+
+@lru_cache(maxsize=4_096)  # passages come up again and again
+def figures(text: str) -> tuple[Figure, ...]:
+    """The numbers of a text that are no dates and no ordinals: 8%, 近万条, 六万亩, 每季度."""
+    found = [
+        Figure(match.start(), match.end(), match["unit"] or match["each"] or match["clock"])
+        for match in _LOOSE.finditer(text)
+    ]
+    for one in quantities(text):
+        taken = any(f.start < one.end and one.start < f.end for f in found)
+        if one.kind in ("number", "percent") and not taken:
+            found.append(Figure(one.start, one.end, one.unit))
+    return tuple(sorted(found, key=lambda figure: figure.start))
+
+
+def figure_kind(intent: Intent, question: str, text: str) -> tuple[float, float]:
+    """Whether a sentence has a number, 1 or -1, and whether of the kind asked for.
+
+    The second is 1 if it measures or counts what is asked for, 0.5 if it may, -1 if the question
+    is for a measure and there is none of it, else 0.
+    """
+    found = figures(text)
+    if not found:
+        return -1.0, -1.0
+    if _measure(question):
+        if any(_fit(intent, question, text, figure) for figure in found):
+            return 1.0, 1.0
+        shares = any(_SHARE.search(text[f.start : f.end]) for f in found)
+        return 1.0, 0.0 if shares else -1.0
+    return 1.0, max(_fit(intent, question, text, figure) for figure in found)
+
+
+def wanted_figures(intent: Intent, question: str, text: str) -> tuple[tuple[int, int], ...]:
+    """Offsets of the numbers that fit best what is asked for, all if none does."""
+    found = figures(text)
+    fits = [_fit(intent, question, text, figure) for figure in found]
+    best = max(fits, default=0.0)
+    return tuple((f.start, f.end) for f, fit in zip(found, fits, strict=True) if fit == best)
+
+
+def _fit(intent: Intent, question: str, text: str, figure: Figure) -> float:
+    """How well one number fits what a question asks for: 1, 0.5 or 0."""
+    if measured := _measure(question):
+        return 1.0 if measured.search(text[figure.start : figure.end]) else 0.0
+    asked = _counted_in(question)
+    if not same_unit("个", figure.unit):  # money, time and the like
+        return 1.0 if asked and same_unit(asked, figure.unit) else 0.0
+    same = asked != "个" and _ONE_UNIT.get(figure.unit, figure.unit) == asked != ""
+    if same or _beside(intent, text, figure):
+        return 1.0
+    return 0.5 if asked and _alike(asked, figure.unit) else 0.0
+
+
+def _alike(asked: str, unit: str) -> bool:
+    """Whether people may count in one measure word what is written in another one."""
+    return "个" in (asked, unit) or any(asked in some and unit in some for some in _ALIKE if unit)
+
+
+def _beside(intent: Intent, text: str, figure: Figure) -> bool:
+    """Whether the thing that is asked about stands right beside a number."""
+    around = text[max(0, figure.start - _BESIDE) : figure.end + _BESIDE]
+    return bool(intent.focus) and intent.focus in around
+
+
+@lru_cache(maxsize=256)  # asked again for every sentence
+def _measure(question: str) -> re.Pattern[str] | None:
+    """What the number must be measured in, None if the question does not tell."""
+    return next((measured for asked, measured in _MEASURES if asked.search(question)), None)
+
+
+@lru_cache(maxsize=256)
+def _counted_in(question: str) -> str:
+    """The measure word after 多少 or 几: 件 for 多少件, "" where a thing follows (多少案件)."""
+    found = _ASKED_UNIT.search(question)
+    for length in (3, 2, 1) if found else ():
+        unit = found[1][:length] if found else ""
+        if len(unit) == length and unit in _COUNTERS:
+            return _ONE_UNIT.get(unit, unit)
+    return ""

@@ -1,0 +1,64 @@
+"""Which numbers of a sentence a question may want."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.figures import figure_kind, figures, wanted_figures
+from rag.questions import read_intent
+
+
+def kind(question: str, text: str) -> tuple[float, float]:
+    return figure_kind(read_intent(question, []), question, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2024年3月起，降至3.5万元，占百分之十", ["3.5万元", "百分之十"]),
+        ("解决诉求近万条，每季度一次", ["近万条", "每季度", "一次"]),
+        ("第三条规定，七时至二十二时开放", ["七时", "二十二时"]),
+        ("一是统一标准", []),
+    ],
+)
+def test_numbers_are_found_but_no_dates_and_no_ordinals(text, found) -> None:
+    assert [text[f.start : f.end] for f in figures(text)] == found
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "expected"),
+    [
+        ("捣毁了多少个窝点?", "捣毁窝点11处，冻结资金1.4亿元", 1.0),
+        ("捣毁了多少个窝点?", "冻结资金1.4亿元", 0.0),
+        ("多少行业能简化?", "16个行业简化手续", 1.0),
+        ("多少行业能简化?", "37项手续简化", 0.0),
+        ("有多少家在排队?", "轮候1840户", 0.5),
+        ("有多少家在排队?", "轮候1840吨", 0.0),
+        ("建了多少平方米厂房?", "建成厂房34万㎡", 1.0),
+        ("派了多少名干部?", "选派52人", 1.0),
+        ("减少了多少个环节?", "环节减少5个", 1.0),
+        ("纠纷少了多少?", "在116个村开办", -1.0),
+        ("纠纷少了多少?", "纠纷下降四成", 1.0),
+        ("资金有多大?", "设立1.5亿元资金", 1.0),
+        ("多久能办完?", "2024年3月起实施", -1.0),
+        ("多久能办完?", "五个工作日内办结", 1.0),
+    ],
+)
+def test_a_number_fits_what_is_measured_or_counted(question, text, expected) -> None:
+    assert kind(question, text)[1] == expected
+
+
+def test_the_numbers_that_fit_best_are_marked() -> None:
+    question = "有多少台ATM机能用?"
+    text = "3.8万商户可刷卡，4357台ATM机能用，1623个网点可兑换"
+    marked = wanted_figures(read_intent(question, []), question, text)
+    assert [text[a:b] for a, b in marked] == ["4357台"]
+
+
+@given(st.text(alphabet="0123456789一二三十百千万亿年月日个家元%.，第每近时点", max_size=30))
+def test_numbers_lie_in_the_text_in_order_and_apart(text) -> None:
+    found = figures(text)
+    assert all(0 <= f.start < f.end <= len(text) for f in found)
+    assert all(a.end <= b.start for a, b in pairwise(found))
