@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from corpus.errors import QuestionError
@@ -32,6 +32,8 @@ _ACROSS = re.compile(
     r"which (?:cases|cities|places)|all (?:the )?cases",
     re.IGNORECASE,
 )
+# 哪些案例提到…?请分别说明: every case is told of anyway.
+_ADDENDUM = re.compile(r"[,。;?]\s*(?:请|并|各|分别)(?!.*案例)[^,。;?]*")
 _MORE = (
     r"(?:哪一?[个种类项边头家]|谁)"
     r"(?=[^,。?]{0,12}?(?<!最)(?:更|[大高多早快短长少]\s*(?:[?,。]|$)))"
@@ -54,7 +56,7 @@ _COMPARE = re.compile(
     re.IGNORECASE,
 )
 _LIST = re.compile(
-    r"哪些|哪几|哪[两二三四五六七八九十]|包括什么|包含什么|有什么(?:措施|做法|举措|办法|内容|功能|成效|新)|"
+    r"哪些|哪几|哪[两二三四五六七八九十\d]|包括什么|包含什么|有什么(?:措施|做法|举措|办法|内容|功能|成效|新)|"
     r"(?:什么|啥)(?:措施|做法|举措|办法)|具体(?:措施|做法|举措|内容)|列出|列举|一一|分别(?:是|有|指|为)|"
     r"(?<![第\d])[两二三四五六七八九十\d](?:大块|大|个|项|条|种|件|类|步|块|重|方面|点)[^,。?]{0,10}(?:什么|啥|哪|怎么讲)|"
     r"几(?:个|项|条|种|大|方面|点|类)(?:方面)?(?:措施|做法|举措|内容|创新|突破|机制)|"
@@ -127,7 +129,7 @@ _MEASURES = re.compile(
 )
 _SPEAKS = re.compile(r"提到|涉及|关于|用到|使用|采用|出现|包含|讲到|说到|谈到")
 _SPECIFIC = re.compile(r"《[^》]{2,60}》|第[一二三四五六七八九十百\d]{1,5}[条款章]")
-_SUFFIX = re.compile(r"(?:自治区|自治州|省|市|县|区)$")
+_SUFFIX = re.compile(r"(?:自治区|自治州|新区|省|市|县|区)$")
 _FILLER = re.compile(
     r"请问|请教|麻烦问?一?下|想问一?下|我想(?:知道|了解|问)|能不能|可不可以|能否|是否|有没有|是不是|吗|呢|啊|吧|呀|"
     r"请|帮我|告诉我|介绍一下|说说|讲讲|说一下|讲一下|一下|到底|究竟|大概|大约|"
@@ -215,6 +217,8 @@ def _asking(question: str) -> str:
 def read_intent(question: str, places: Collection[str] = ()) -> Intent:
     """Tell what `question` asks for; `places` are the places of the documents."""
     question = unicodedata.normalize("NFKC", question)
+    if _ACROSS.search(question):
+        question = _ADDENDUM.sub("", question)
     wants: Wants = ""
     patterns: tuple[tuple[Wants, re.Pattern[str]], ...] = (
         ("date", _DATE),
@@ -292,30 +296,44 @@ def about_one(question: str, intent: Intent) -> Intent:
     return replace(intent, kind=kind, focus=focus(question) if kind == "fact" else "")
 
 
-# Common words that the dictionary takes for places.
-NO_PLACES = re.compile(
-    r"海关|外国|东西|上门|台风|大桥|海洋|三联|城镇|新村|新建|美丽|治安|满意度|"
-    r"上路|关联|中考|惠及|入口|卡口|嘉宾|城中村|回国|扎堆|古城|海鲜|攀岩|河谷|"
-    r"海港|上台|新城|大城市|王国|延时|上岗|土地利用|普及|开园|上街|河里|中断|"
-    r"镇里|花钱买|加密|并联|英雄|西路|河湖|天宫"
+# Words that the dictionary has for places, and with 区 or 县 too.
+_NO_PLACES = frozenset(
+    {"新建", "古城", "新城", "大城", "大城市", "上街", "太平", "平原", "高原", "新华"}
 )
+_GOVERNED = ("省", "市", "县", "区", "州", "新区", "自治区")
 _FACILITY = re.compile(r"(?<=..)(?:港|站|机场|口岸)$")  # 烟台港 lies where 烟台 is spoken of
 
 
 def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, ...]:
     """All places that the question names, short: those of the dictionary and the known ones."""
     found = [short_place(place) for place in known]
-    for word, tag in tagger().tag(question):
+    for word, tag in tagger().tag(CASE_REFERENCE.sub(" ", question)):
         short = _FACILITY.sub("", short_place(word))
-        # Words that the dictionary does not hold are tagged by guess.
-        if (
-            tag == "ns"
-            and len(short) > 1
-            and not NO_PLACES.fullmatch(word)
-            and tagger().has_word(word)
-        ):
+        if tag == "ns" and is_place(short):
             found.append(short)
     return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=4_096)
+def is_place(short: str) -> bool:
+    """Whether a short name is that of a country or of what has a government of its own.
+
+    The dictionary tags much else as places (太多, 山沟), but has 深圳市 beside 深圳.
+    """
+    if len(short) < 2 or short in _NO_PLACES:
+        return False
+    return short in _countries() or any(
+        tagger().has_word(short + kind) and tagger().tag(short + kind)[0][1] == "ns"
+        for kind in _GOVERNED
+    )
+
+
+@cache
+def _countries() -> frozenset[str]:
+    from babel import Locale  # takes a while to load
+
+    names = Locale("zh").territories.values()
+    return frozenset(re.sub(r"^中国(?=.)|特别行政区$", "", name) for name in names)
 
 
 _COPULA = frozenset({"是", "为", "有", "叫", "达", "达到", "共", "约", "大概", "能", "的"})

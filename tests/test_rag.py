@@ -177,6 +177,8 @@ def test_a_port_lies_where_its_city_is_spoken_of(question, place) -> None:
 def test_common_words_are_no_places() -> None:
     intent = read_intent("海关上门帮忙,惠及多少家北京的企业?", [])
     assert intent.mentions == ("北京",)
+    assert read_intent("案例三中,太多人在山沟里排队,要多久?", []).mentions == ()
+    assert read_intent("浦东新区和美国的做法", []).mentions == ("浦东", "美国")
 
 
 def test_a_firm_must_be_named_where_a_firm_is_asked_for() -> None:
@@ -588,6 +590,21 @@ def test_a_case_or_a_place_as_a_whole_is_answered_by_its_headings(assistant) -> 
     answer = assistant.ask("一共收录了几个深圳市的案例?")
     assert {c.case for c in answer.citations} == {3, 4, 5, 8, 9, 10, 12, 14}
     assert answer.lead == "共 8 个案例："
+
+
+@pytest.mark.parametrize(
+    ("question", "first", "n"),
+    [
+        ("信用修复方案力争取得的三方面突破有哪些?", "一是修复主体实现全覆盖", 3),
+        ("公平竞争审查的“四个创新”分别是什么?", "一、创新审查机制", 4),
+    ],
+)
+def test_things_that_are_counted_before_they_are_listed_are_all_named(
+    assistant, question, first, n
+) -> None:
+    answer = assistant.ask(question)
+    assert answer.sentences[0].text.startswith(first)
+    assert len(answer.sentences) == n
 
 
 def test_a_definition_opens_the_section_of_that_name(assistant) -> None:
