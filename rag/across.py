@@ -34,7 +34,11 @@ Literals = tuple[str, ...]  # words of which a case must hold one as it is
 _MENTIONS = re.compile(r"提到|提及|出现|讲到|说到|写到|谈到")
 _QUOTED = re.compile(r"[“\"《]([^”\"》]{1,40})[”\"》]")
 _OR = re.compile("或者?|或是|、")
-_JOINING = re.compile(r"案例|里面?|中|过|与|跟|和|或者?|以及|有关|相关|企业$|的")
+# What asks about documents in general, and what joins the words of the topic.
+_JOINING = re.compile(
+    r"案例|这[些批几]|材料|文件|事情|发生|内容|情况|经验|做法|沾边|可以|引用|参考|里面?|中|过|与|跟|和|或者?|以及|有关|相关|"
+    r"企业$|的"
+)
 
 
 def speaking(candidates: Sequence[Candidate], literals: Literals, question: str) -> list[Candidate]:
@@ -108,7 +112,7 @@ def literal_topics(question: str, intent: Intent, found: Sequence[Candidate]) ->
     """
     if quoted := _QUOTED.findall(question):
         return tuple(quoted) if _OR.search(_QUOTED.sub("", question)) else (quoted[0],)
-    words = _JOINING.sub(" ", intent.topic).split()
+    words = [word for word in _JOINING.sub(" ", intent.topic).split() if len(word) > 1]
     either = _alternatives(question, words)
     present = [word for word in words if any(stands_in((word,), c.text) for c in found)]
     if not present or any(word not in present for word in words if word not in either):
