@@ -32,8 +32,9 @@ FEATURES = (
     "no_gain",  # 1: the heading covers no more of the question than the one above it
     "soft",  # share of the question's words with a near word in the titles
     "entries",  # log of their number
+    "announces",  # 1: what stands before the entries counts what is asked for, 0.5: names it
 )
-PRIOR = np.array([0.5, 0.6, 0.4, 0.5, 0.5, -0.1, -0.1, 0.0, 0.0])
+PRIOR = np.array([0.5, 0.6, 0.4, 0.5, 0.5, -0.1, -0.1, 0.0, 0.0, 0.5])
 WHOLE_FEATURES = (
     *FEATURES,
     "own",  # of the best sentence, see `rag.select.FEATURES`
@@ -47,6 +48,7 @@ WHOLE_FEATURES = (
 )
 
 _NO_GAIN = 0.03  # a heading that covers no more of the question than the one above it
+_ENDING = 8  # characters before the first entry
 N_HITS = 12  # hits whose sections are looked at
 _COUNT = re.compile(
     r"([两二三四五六七八九十]|\d{1,2})\s*(?:大块|大|个|项|条|种|件|块|步|类|方面|点|重|举措|措施|做法|创新|突破)"
@@ -114,10 +116,34 @@ def rank_sections(
                 float(gain < _NO_GAIN),
                 float(asked.matcher.soft_coverage(asked.matcher.nearness([words]))[0]),
                 math.log(len(entries)),
+                _announces(asked.question, titles, document.text[node.start : entries[0].start]),
             )
             score = float(choice.totals(np.array(features)))
             found.append(Section(node.title, entries, features, score))
     return sorted(found, key=lambda section: -section.score)
+
+
+# 三方面突破, 四个创新: a count with what it counts.
+_COUNTED_THING = re.compile(
+    r"(?<![第\d])(\d{1,2}|[两二三四五六七八九十]+)(?:大|个|项|条|种|类|方面|点|步|重)+([\u4e00-\u9fff]{2})"
+)
+_ASKED_THING = re.compile(
+    r"哪些(?:[^,。?]{0,6}的)?([\u4e00-\u9fff]{2,6}?)(?=$|[,。?])|([\u4e00-\u9fff]{2})(?:都|主要|具体)?(?:有|是|包括)(?:哪|什么|啥)"
+)
+
+
+def _announces(question: str, titles: str, lead: str) -> float:
+    """Whether the titles or the words before the entries say what the question asks for.
+
+    1 if they count the same thing (力争取得3方面突破), 0.5 if they end on its name (以下做法:).
+    """
+    before = re.sub('[“”"]', "", f"{titles} {lead}")
+    question = re.sub('[“”"]', "", question)
+    counted = {(chinese_number(n), thing) for n, thing in _COUNTED_THING.findall(question)}
+    if counted & {(chinese_number(n), thing) for n, thing in _COUNTED_THING.findall(before)}:
+        return 1.0
+    asked = {(a or b)[-2:] for a, b in _ASKED_THING.findall(question)}
+    return 0.5 if any(thing in lead.rstrip()[-_ENDING:] for thing in asked) else 0.0
 
 
 def whole_features(section: Section, best: Candidate, intent: Intent) -> list[float]:
