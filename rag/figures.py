@@ -12,17 +12,25 @@ from functools import lru_cache
 from rag.numbers import UNITS, quantities, same_unit
 from rag.questions import Intent
 
-# What is asked for, and what a number must hold that measures it.
+_TIME = re.compile(r"[天日月年周秒]|小时|分钟|工作日|季度")
+# What is asked for, and what a number must hold that measures it; the first that fits counts.
 _MEASURES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
-    (re.compile(r"几点|几时"), re.compile(r"[点时]")),
+    (re.compile(r"几点"), re.compile(r"[点时]")),
+    (
+        re.compile(
+            r"多久|多长时间|多快|(?<![这那近前后好没])几(?:天|个?月|小时|年)|"
+            r"多少(?:个?工作日|天|个?月|个?小时|年)|how long"
+        ),
+        _TIME,
+    ),
     (re.compile(r"价格|售价|房价|租金"), re.compile(r"元|[成折]|[%％]")),
     (
         re.compile(
-            r"多少(?:亿|万)*(?:[^,。?]{0,3}钱|元|费用|成本|[^,。?]{0,3}资金|预算|金额|投资|税)|"
-            r"投资(?=[^,。?]{0,6}多少)|金额|费用|预算|产值|货值|市值|收费|赔偿|营收|收入|票房|利润|GDP|生产总值|标的额|"
+            r"多少(?:亿|万)*(?:[^,。?个台家件项条次人张户]{0,3}(?:钱(?!包)|资金)|元|费用|成本|预算|金额|投资|税)|"
+            r"投资(?:总?额)?[共计是为有了达约]*多少|金额|费用|预算|产值|货值|市值|收费|赔偿|营收|收入|票房|利润|GDP|生产总值|标的额|"
             r"贷款额|(?:资金|基金|贷款|额度)[^,。?]{0,4}多大"
         ),
-        re.compile(r"元"),
+        re.compile(r"元|(?<=[万亿])$"),
     ),
     (
         re.compile(r"百分之|比例|占比|[^税效]率(?!先)|同比|几成"),
@@ -31,28 +39,21 @@ _MEASURES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
     (
         re.compile(
             r"(?:增长|下降|[降减缩省]|提升|提高|降低|减少|节约|[少多快慢涨跌省降]了)了?多少"
-            r"(?![个家件项条次人份张户宗起笔名位])"
         ),
         re.compile(r"[%％成倍元天日月年]|百分|分之|小时|分钟"),
     ),
-    (
-        re.compile(
-            r"多久|多长时间|多快|几(?:天|个?月|小时|年)|多少(?:个?工作日|天|个?月|个?小时|年)|"
-            r"时限|周期|how long"
-        ),
-        re.compile(r"[天日月年周]|小时|分钟|工作日|季度"),
-    ),
+    (re.compile(r"时限|周期"), _TIME),
     (re.compile(r"面积"), re.compile(r"㎡|平方|亩|公顷")),
 )
 _ASKED_UNIT = re.compile(
-    r"(?:多少|几)(?:万|亿)*(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{1,3})"
+    r"(?:多少|(?<![这那近前后好没])几)(?:万|亿)*(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{1,3})"
 )
 _COUNTERS = UNITS | {"个", "人"}
 _SHARE = re.compile(r"[%％成折倍]|百分|分之")  # of money or time: costs are halved
 _LOOSE = re.compile(
     r"[近超逾约上数几][十百千万亿]+[余多]?(?P<unit>[个项条件家户年天次名人元笔份宗])|"
     r"每(?P<each>[日天周月年]|季度)|"  # how often
-    r"[\d一二三四五六七八九十]{1,3}(?P<clock>[点时])[半钟整]?(?![候间常代期机效])"
+    r"(?<!之)[\d一二三四五六七八九十]{1,3}(?P<clock>[点时])[半钟整]?(?![\d一二三四五六七八九候间常代期机效])"
 )
 _ALIKE = ("家户", "件宗起例", "次趟回", "座所处间栋", "份张本册")
 _ONE_UNIT = {"名": "人", "位": "人"}
@@ -133,7 +134,10 @@ def _beside(intent: Intent, text: str, figure: Figure) -> bool:
 
 @lru_cache(maxsize=256)  # asked again for every sentence
 def _measure(question: str) -> re.Pattern[str] | None:
-    """What the number must be measured in, None if the question does not tell."""
+    """What the number must be measured in, None if the question does not tell or counts things."""
+    unit = _counted_in(question)
+    if unit and same_unit("个", unit):
+        return None
     return next((measured for asked, measured in _MEASURES if asked.search(question)), None)
 
 

@@ -74,14 +74,15 @@ _QUANTITY = (
     r"收入|营收|产值|票房|规模|面积|GDP)"
 )
 _NUMBER = re.compile(
-    r"多少|(?<![好十哪近这前后])几(?![十百千]|乎|年来)|多大|多高|多长|多久|多快|占比|比例|百分之|(?:率|量|额|数|成本|价格|幅度)(?:是|有|为|达)|"
+    r"多少|(?<![好十哪近这前后那没上老])几(?![十百千]|乎|年来|(?:年|天|个?月|次)[前后])|"
+    r"多大(?!范围|程度|作用|影响|发言|变化)|多高|多长|多久|多快|占比|比例|百分之|(?:率|量|额|数|成本|价格|幅度)(?:是|有|为|达)|"
     # 上海2021年的GDP: a quantity that the question ends with is asked for.
     rf"{_ONLY_NAMED}{_QUANTITY}[?]?$|"
     r"how (?:many|much|long|often|fast)|what (?:percentage|share|rate)",
     re.IGNORECASE,
 )
 _DATE = re.compile(
-    r"何时|什么时候|啥时候|哪一?年|哪一?天|几月|几号|哪个月|什么时间|"
+    r"何时|几时|什么时候|啥时候|哪一?年|哪一?天|几月|几号|哪个月|什么时间|"
     # 办理时间 is how long it takes.
     rf"{_ONLY_NAMED}(?<!办理)(?<!审批)(?<!处理)(?<!等待)(?<!所需)(?:时间|日期|年份)(?:是|为)?[?]?$|"
     r"\bwhen\b",
@@ -202,16 +203,29 @@ _YES_OR_NO = re.compile(
 )
 
 
+# 几个人闹起来,该找谁: some, if a later clause asks.
+_SOME = re.compile(r"几(?!时)")
+_ASKS = re.compile(r"多少|多[大高长久快]|[怎咋哪谁啥]|什么|如何|何时|为何")
+# 怎么知道自己缴了多少 asks how.
+_EMBEDDED = re.compile(
+    r"(?<=怎么|怎样|如何|咋样)[^,;。?!]{0,8}(?:知道|弄清|搞清|看清|明白|看得出|说清|晓得)[^,;。?!]*"
+)
+
+
 def _asking(question: str) -> str:
     """The clauses of a question that want a thing rather than a yes or no."""
-    question = _REQUEST.sub("", question).rstrip("?!。,; ")
+    question = _EMBEDDED.sub("", _REQUEST.sub("", question)).rstrip("?!。,; ")
     clauses = re.split(r"[,;。?!]", question)
     yes_or_no = [bool(_YES_OR_NO.search(clause)) for clause in clauses]
-    if not any(yes_or_no):
-        return question
     if yes_or_no[-1]:
         return ""
-    return ",".join(c for c, closed in zip(clauses, yes_or_no, strict=True) if not closed)
+    kept = [c for c, closed in zip(clauses, yes_or_no, strict=True) if not closed]
+    later = [any(_ASKS.search(c) for c in kept[i + 1 :]) for i in range(len(kept))]
+    return ",".join(
+        clause
+        for clause, asked in zip(kept, later, strict=True)
+        if not (asked and _SOME.search(clause) and not _ASKS.search(clause))
+    )
 
 
 def read_intent(question: str, places: Collection[str] = ()) -> Intent:

@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from corpus.outline import chinese_number
-from rag.figures import figure_kind, wanted_figures
+from rag.figures import figure_kind, figures, wanted_figures
 from rag.numbers import quantities
 from rag.questions import Intent, is_place, short_place, tagger
 
+# When a thing happens again and again, or by when.
+_TIME = re.compile(
+    r"每[周月年日天]|星期|周[一二三四五六日末天]|[上下]午|年[底初末内]|月[底初末内]|[今明去次当][年日天]|\d[日号]|"
+    r"[日天时][内前后]|之日|期间|春节|国庆|节假日|同时|随时"
+)
+_LASTS = re.compile("[年月天日周时]|季度")
 _PARTS = ("初", "中", "底", "末")  # of a month or year
 _GIVES_REASON = re.compile(
     r"为(?:了|破解|解决|适应|贯彻|落实|进一步|深入|推动|加快|满足|避免)|针对|由于|因此|因为|旨在|着力解决|短板"
@@ -22,7 +28,8 @@ _NAME = re.compile(
     r"(?:平台|系统|中心|公司|机制|委员会|法院|仲裁院|局|署|集团|协会|分署)"
 )
 _OFFICE = re.compile(
-    r"部门|机关|单位|机构|领导|主体|团队|小组|大厅|窗口|网站|网点|渠道|场所|站[、,。]|厅[、,。]"
+    r"部门|机关|单位|机构|领导|主体|团队|小组|大厅|窗口|网站|网点|渠道|场所|平台|电话|热线|专线|扫码|小程序|"
+    r"基地|园区|公示牌|[站厅处院局所库港]"
 )
 
 # What a sentence holds that gives what is wanted, and what it is worth where it holds none.
@@ -38,7 +45,10 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
     if intent.wants == "number":
         return figure_kind(intent, question, text)
     if intent.wants == "date":
-        return (1.0, 0.0) if date_spans(text) else (-1.0, 0.0)
+        if date_spans(text) or _TIME.search(text):
+            return 1.0, 0.0
+        # 满三个月的 may tell when, too.
+        return (0.0, 0.0) if any(_LASTS.search(f.unit) for f in figures(text)) else (-1.0, 0.0)
     if _only_counted(question, text):
         return -1.0, 0.0
     if intent.wants in ("person", "place"):
@@ -54,7 +64,7 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
 _CHINESE = "一二三四五六七八九十百"
 _COUNTED = rf"(?<![第\d.{_CHINESE}])(\d+|[{_CHINESE}]+)(?:余|多)?([个家项条种件类名位款])"
 _ASKS_COUNTED = re.compile(
-    rf"{_COUNTED}[^,，。?？]{{0,12}}(?:(?:分别|具体|都|各)(?:是|有|指|为|包括)?)?(?:哪些|什么|啥|谁|哪几)|"
+    rf"{_COUNTED}[^,，。?？的]{{0,12}}(?:分别|具体|都|各|是|有|指|为|包括)+(?:哪些|什么|啥|谁|哪几)|"
     rf"哪{_COUNTED}"
 )
 _MANY = 5  # things; fewer are often told in several sentences, under headings of their own
@@ -84,7 +94,7 @@ _ASKS_PERSON = re.compile(
 _ASKS_NAMES = re.compile(
     r"叫什么|叫啥|什么名|名单(?:有|是|[?]?$)|(?:名称|名字)(?:是|叫)|分别(?:是|叫|有)(?:哪几[家个]|谁|哪些(?:公司|企业|银行|城市|国家))"
 )
-_FIRM = re.compile(r"公司|集团|厂商")
+_FIRM = re.compile(r"公司|集团|厂商|药业|银行|股份|科技(?!创)|电器|实业|控股")
 _POST = re.compile(
     r"[院局市处科庭行校会组省县区部厅司所镇乡村署]长|主任|书记|主席|总裁|经理|董事|负责人|联系人|创始人|担任"
 )

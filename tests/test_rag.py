@@ -149,6 +149,10 @@ def test_a_number_must_be_of_the_kind_that_is_asked_for() -> None:
             True,
         ),
         ("第15条规定的是什么?", "第15条 企业应当依法纳税。", True),
+        ("近400家企业得到了哪些服务?", "为近400家企业提供预警服务", True),
+        ("律师哪天在?", "每周二由律师驻点", True),
+        ("处罚记录什么时候能抹掉?", "公示满三个月的可申请", True),
+        ("不服气能去哪儿评?", "可拨打热线申请重评", True),
         ("五项措施分别是什么?", "出台十五项措施", True),
         ("15项重点任务分别是什么?", "提出开办企业、办理破产等任务", True),
     ],
@@ -193,6 +197,20 @@ def test_names_that_the_question_has_itself_are_no_answer() -> None:
     intent = read_intent(question, PLACES)
     assert answer_kind(intent, question, "在汕尾有4家企业落户。")[0] == -1
     assert answer_kind(intent, question, "在汕尾有“天马”等4家企业落户。")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "几套系统连到一起,能起什么作用?",
+        "我不会上网,怎样知道自己缴了多少?",
+        "这几年深圳怎么抽查文件?",
+        "对厂里有多大影响?",
+        "疫情那几年,法院出过什么文件?",
+    ],
+)
+def test_some_and_how_many_within_another_question_ask_for_no_number(question) -> None:
+    assert read_intent(question, PLACES).wants != "number"
 
 
 @pytest.mark.parametrize("question", ["审理哪几类案件?", "推行了哪几种做法", "哪几个案例提到前海"])
