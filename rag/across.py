@@ -34,10 +34,9 @@ Literals = tuple[str, ...]  # words of which a case must hold one as it is
 _MENTIONS = re.compile(r"提到|提及|出现|讲到|说到|写到|谈到")
 _QUOTED = re.compile(r"[“\"《]([^”\"》]{1,40})[”\"》]")
 _OR = re.compile("或者?|或是|、")
-# What asks about documents in general, and what joins the words of the topic.
+# What joins the words of the topic, and what asks about the documents in general.
 _JOINING = re.compile(
-    r"案例|这[些批几]|材料|文件|事情|发生|内容|情况|经验|做法|沾边|可以|引用|参考|里面?|中|过|与|跟|和|或者?|以及|有关|相关|"
-    r"企业$|的"
+    r"案例|(?:这[些批几])?(?:材料|文件)里面?|这[些批几]|发生|事情|里面?|中|过|与|跟|和|或者?|以及|有关|相关|企业$|的"
 )
 
 

@@ -10,50 +10,55 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.numbers import UNITS, quantities, same_unit
-from rag.questions import Intent
+from rag.questions import ASKED_FEW, Intent
 
-_TIME = re.compile(r"[天日月年周秒]|小时|分钟|工作日|季度")
+TIME = re.compile(r"[天日月年周秒]|小时|分钟|工作日|季度")
+_ENDS = r"(?=[,。?]|$)"
+# 收费 where it is spoken of, but not in 收费站.
+_SAID = r"(?:标准|总额|上限|下限|规模)?(?=[是为达有共约了多增下降提减上能最要各,。?]|$)"
 # What is asked for, and what a number must hold that measures it; the first that fits counts.
 _MEASURES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
     (re.compile(r"几点"), re.compile(r"[点时]")),
     (
         re.compile(
-            r"多久|多长时间|多快|(?<![这那近前后好没])几(?:天|个?月|小时|年)|"
+            rf"多久|多长时间|多快|{ASKED_FEW}(?:天|个?月|小时|年)|"
             r"多少(?:个?工作日|天|个?月|个?小时|年)|how long"
         ),
-        _TIME,
+        TIME,
     ),
-    (re.compile(r"价格|售价|房价|租金"), re.compile(r"元|[成折]|[%％]")),
+    (re.compile(rf"(?:价格|售价|房价|租金){_SAID}"), re.compile(r"元|[成折]|[%％]")),
     (
         re.compile(
-            r"多少(?:亿|万)*(?:[^,。?个台家件项条次人张户]{0,3}(?:钱(?!包)|资金)|元|费用|成本|预算|金额|投资|税)|"
-            r"投资(?:总?额)?[共计是为有了达约]*多少|金额|费用|预算|产值|货值|市值|收费|赔偿|营收|收入|票房|利润|GDP|生产总值|标的额|"
-            r"贷款额|(?:资金|基金|贷款|额度)[^,。?]{0,4}多大"
+            r"多少(?:亿|万)*(?:[^,。?个台家件项条次人张户]{0,3}钱(?![包柜币])|元|"
+            rf"[^,。?个台家件项条次人张户]{{0,2}}(?:资金|费用|成本|预算|金额|投资|税款?){_ENDS})|"
+            r"投资(?:总?额)?[共计是为有了达约]*多少|(?:资金|基金|贷款|额度)[^,。?]{0,4}多大|"
+            rf"(?:金额|费用|预算|产值|货值|市值|收费|赔偿|营收|(?<!低)收入|票房|利润|GDP|生产总值|标的额|贷款额){_SAID}"
         ),
         re.compile(r"元|(?<=[万亿])$"),
     ),
     (
-        re.compile(r"百分之|比例|占比|[^税效]率(?!先)|同比|几成"),
+        re.compile(r"百分之|比例|占比|[^税效]率(?=[是为达有多,。?]|$)|同比|几成"),
         re.compile(r"[%％成倍]|百分|减|分之"),
     ),
     (
         re.compile(
-            r"(?:增长|下降|[降减缩省]|提升|提高|降低|减少|节约|[少多快慢涨跌省降]了)了?多少"
+            r"(?:增长|下降|[降减缩]|(?<![全本我广东西南北海各外跨])省|提升|提高|降低|减少|节约|[少多快慢涨跌]了)了?多少"
+            + _ENDS
         ),
         re.compile(r"[%％成倍元天日月年]|百分|分之|小时|分钟"),
     ),
-    (re.compile(r"时限|周期"), _TIME),
+    (re.compile(r"时限|周期"), TIME),
     (re.compile(r"面积"), re.compile(r"㎡|平方|亩|公顷")),
 )
 _ASKED_UNIT = re.compile(
-    r"(?:多少|(?<![这那近前后好没])几)(?:万|亿)*(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{1,3})"
+    rf"(?:多少|{ASKED_FEW})(?:万|亿)*(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{{1,3}})"
 )
 _COUNTERS = UNITS | {"个", "人"}
 _SHARE = re.compile(r"[%％成折倍]|百分|分之")  # of money or time: costs are halved
 _LOOSE = re.compile(
-    r"[近超逾约上数几][十百千万亿]+[余多]?(?P<unit>[个项条件家户年天次名人元笔份宗])|"
+    r"(?<![网线以马路])[近超逾约上数几][十百千万亿]+[余多]?(?P<unit>[个项条件家户年天次名人元笔份宗])|"
     r"每(?P<each>[日天周月年]|季度)|"  # how often
-    r"(?<!之)[\d一二三四五六七八九十]{1,3}(?P<clock>[点时])[半钟整]?(?![\d一二三四五六七八九候间常代期机效])"
+    r"(?<![之第同.\d一二三四五六七八九十])(?!一[点时])[\d一二三四五六七八九十]{1,3}(?P<clock>[点时])[半钟整]?(?![\d一二三四五六七八九候间常代期机效])"
 )
 _ALIKE = ("家户", "件宗起例", "次趟回", "座所处间栋", "份张本册")
 _ONE_UNIT = {"名": "人", "位": "人"}
@@ -83,39 +88,38 @@ def figures(text: str) -> tuple[Figure, ...]:
     return tuple(sorted(found, key=lambda figure: figure.start))
 
 
-def figure_kind(intent: Intent, question: str, text: str) -> tuple[float, float]:
+def figure_kind(intent: Intent, text: str) -> tuple[float, float]:
     """Whether a sentence has a number, 1 or -1, and whether of the kind asked for.
 
-    The second is 1 if it measures or counts what is asked for, 0.5 if it may, -1 if the question
-    is for a measure and there is none of it, else 0.
+    The second is 1 if it measures or counts what is asked for, 0.5 if it may, -1 if there is no
+    number, or for a measure neither one of it nor a share, else 0.
     """
     found = figures(text)
     if not found:
         return -1.0, -1.0
-    if _measure(question):
-        if any(_fit(intent, question, text, figure) for figure in found):
-            return 1.0, 1.0
-        shares = any(_SHARE.search(text[f.start : f.end]) for f in found)
-        return 1.0, 0.0 if shares else -1.0
-    return 1.0, max(_fit(intent, question, text, figure) for figure in found)
+    best = max(_fit(intent, text, figure) for figure in found)
+    if best or not _measure(intent.asking):
+        return 1.0, best
+    shares = any(_SHARE.search(text[f.start : f.end]) for f in found)
+    return 1.0, 0.0 if shares else -1.0
 
 
-def wanted_figures(intent: Intent, question: str, text: str) -> tuple[tuple[int, int], ...]:
+def wanted_figures(intent: Intent, text: str) -> tuple[tuple[int, int], ...]:
     """Offsets of the numbers that fit best what is asked for, all if none does."""
     found = figures(text)
-    fits = [_fit(intent, question, text, figure) for figure in found]
+    fits = [_fit(intent, text, figure) for figure in found]
     best = max(fits, default=0.0)
     return tuple((f.start, f.end) for f, fit in zip(found, fits, strict=True) if fit == best)
 
 
-def _fit(intent: Intent, question: str, text: str, figure: Figure) -> float:
+def _fit(intent: Intent, text: str, figure: Figure) -> float:
     """How well one number fits what a question asks for: 1, 0.5 or 0."""
-    if measured := _measure(question):
+    if measured := _measure(intent.asking):
         return 1.0 if measured.search(text[figure.start : figure.end]) else 0.0
-    asked = _counted_in(question)
+    asked = _counted_in(intent.asking)
     if not same_unit("个", figure.unit):  # money, time and the like
         return 1.0 if asked and same_unit(asked, figure.unit) else 0.0
-    same = asked != "个" and _ONE_UNIT.get(figure.unit, figure.unit) == asked != ""
+    same = asked not in ("", "个") and _ONE_UNIT.get(figure.unit, figure.unit) == asked
     if same or _beside(intent, text, figure):
         return 1.0
     return 0.5 if asked and _alike(asked, figure.unit) else 0.0
@@ -123,7 +127,9 @@ def _fit(intent: Intent, question: str, text: str, figure: Figure) -> float:
 
 def _alike(asked: str, unit: str) -> bool:
     """Whether people may count in one measure word what is written in another one."""
-    return "个" in (asked, unit) or any(asked in some and unit in some for some in _ALIKE if unit)
+    if "个" in (asked, unit):
+        return True
+    return bool(unit) and any(asked in some and unit in some for some in _ALIKE)
 
 
 def _beside(intent: Intent, text: str, figure: Figure) -> bool:
@@ -133,20 +139,18 @@ def _beside(intent: Intent, text: str, figure: Figure) -> bool:
 
 
 @lru_cache(maxsize=256)  # asked again for every sentence
-def _measure(question: str) -> re.Pattern[str] | None:
+def _measure(asking: str) -> re.Pattern[str] | None:
     """What the number must be measured in, None if the question does not tell or counts things."""
-    unit = _counted_in(question)
+    unit = _counted_in(asking)
     if unit and same_unit("个", unit):
         return None
-    return next((measured for asked, measured in _MEASURES if asked.search(question)), None)
+    return next((measured for asked, measured in _MEASURES if asked.search(asking)), None)
 
 
 @lru_cache(maxsize=256)
-def _counted_in(question: str) -> str:
+def _counted_in(asking: str) -> str:
     """The measure word after 多少 or 几: 件 for 多少件, "" where a thing follows (多少案件)."""
-    found = _ASKED_UNIT.search(question)
-    for length in (3, 2, 1) if found else ():
-        unit = found[1][:length] if found else ""
-        if len(unit) == length and unit in _COUNTERS:
-            return _ONE_UNIT.get(unit, unit)
-    return ""
+    found = _ASKED_UNIT.search(asking)
+    after = found[1] if found else ""
+    unit = next((after[:n] for n in (3, 2, 1) if after[:n] in _COUNTERS), "")
+    return _ONE_UNIT.get(unit, unit)

@@ -33,7 +33,7 @@ _ACROSS = re.compile(
     re.IGNORECASE,
 )
 # 哪些案例提到…?请分别说明: every case is told of anyway.
-_ADDENDUM = re.compile(r"[,。;?]\s*(?:请|并|各|分别)(?!.*案例)[^,。;?]*")
+_ADDENDUM = re.compile(r"[,。;?]\s*(?:请(?!问)|各(?:自|都)?(?:讲|说|写))(?!.*案例)[^,。;?]*")
 _MORE = (
     r"(?:哪一?[个种类项边头家]|谁)"
     r"(?=[^,。?]{0,12}?(?<!最)(?:更|[大高多早快短长少]\s*(?:[?,。]|$)))"
@@ -73,9 +73,10 @@ _QUANTITY = (
     r"(?:率|[数总产销]量|[金总余差名]额|人数|总数|件数|成本|价格|幅度|"
     r"收入|营收|产值|票房|规模|面积|GDP)"
 )
+ASKED_FEW = "(?<![好十哪近这前后那没把])几"  # 几 that asks; it may also mean some
 _NUMBER = re.compile(
-    r"多少|(?<![好十哪近这前后那没上老])几(?![十百千]|乎|年来|(?:年|天|个?月|次)[前后])|"
-    r"多大(?!范围|程度|作用|影响|发言|变化)|多高|多长|多久|多快|占比|比例|百分之|(?:率|量|额|数|成本|价格|幅度)(?:是|有|为|达)|"
+    rf"多少|{ASKED_FEW}(?![十百千]|乎|年来|(?:年|天|个?月)前)|多大(?!的?(?:范围|程度|作用|影响|变化))|"
+    r"多高|多长|多久|多快|占比|比例|百分之|(?:率|量|额|数|成本|价格|幅度)(?:是|有|为|达)|"
     # 上海2021年的GDP: a quantity that the question ends with is asked for.
     rf"{_ONLY_NAMED}{_QUANTITY}[?]?$|"
     r"how (?:many|much|long|often|fast)|what (?:percentage|share|rate)",
@@ -130,7 +131,7 @@ _MEASURES = re.compile(
 )
 _SPEAKS = re.compile(r"提到|涉及|关于|用到|使用|采用|出现|包含|讲到|说到|谈到")
 _SPECIFIC = re.compile(r"《[^》]{2,60}》|第[一二三四五六七八九十百\d]{1,5}[条款章]")
-_SUFFIX = re.compile(r"(?:自治区|自治州|新区|省|市|县|区)$")
+_SUFFIX = re.compile(r"(?:自治区|自治州|自治县|新区|地区|省|市|县|区)$")
 _FILLER = re.compile(
     r"请问|请教|麻烦问?一?下|想问一?下|我想(?:知道|了解|问)|能不能|可不可以|能否|是否|有没有|是不是|吗|呢|啊|吧|呀|"
     r"请|帮我|告诉我|介绍一下|说说|讲讲|说一下|讲一下|一下|到底|究竟|大概|大约|"
@@ -146,6 +147,7 @@ class Intent:
 
     kind: Kind
     wants: Wants
+    asking: str  # the clauses of the question that want a thing, "" if a yes or no is wanted
     places: tuple[str, ...]  # as the documents call them: 深圳市 for 深圳
     years: tuple[str, ...]
     cases: tuple[int, ...]  # named by number
@@ -204,11 +206,11 @@ _YES_OR_NO = re.compile(
 
 
 # 几个人闹起来,该找谁: some, if a later clause asks.
-_SOME = re.compile(r"几(?!时)")
+_SOME = re.compile(r"(?:^|[着了过])几(?![时点天日年]|个?(?:月|小时|工作日))")
 _ASKS = re.compile(r"多少|多[大高长久快]|[怎咋哪谁啥]|什么|如何|何时|为何")
 # 怎么知道自己缴了多少 asks how.
 _EMBEDDED = re.compile(
-    r"(?<=怎么|怎样|如何|咋样)[^,;。?!]{0,8}(?:知道|弄清|搞清|看清|明白|看得出|说清|晓得)[^,;。?!]*"
+    r"(?<=[么样何咋])[^,;。?!]{0,8}(?:知道|弄清|搞清|看清|明白|看得出|说清|晓得)[^,;。?!]*"
 )
 
 
@@ -263,6 +265,7 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
     return Intent(
         kind=kind,
         wants=wants,
+        asking=asked,
         places=named,
         years=years,
         cases=cases,
@@ -314,13 +317,15 @@ def about_one(question: str, intent: Intent) -> Intent:
 _NO_PLACES = frozenset(
     {"新建", "古城", "新城", "大城", "大城市", "上街", "太平", "平原", "高原", "新华"}
 )
-_GOVERNED = ("省", "市", "县", "区", "州", "新区", "自治区")
+_NO_COUNTRIES = {"EU", "EZ", "UN", "XA", "XB", "ZZ"}  # unions, and what stands for no place
+_GOVERNED = ("省", "市", "县", "区", "州", "新区", "地区", "自治区", "自治州", "自治县")
 _FACILITY = re.compile(r"(?<=..)(?:港|站|机场|口岸)$")  # 烟台港 lies where 烟台 is spoken of
 
 
 def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, ...]:
     """All places that the question names, short: those of the dictionary and the known ones."""
     found = [short_place(place) for place in known]
+    # 三中 of 案例三中 is in the dictionary.
     for word, tag in tagger().tag(CASE_REFERENCE.sub(" ", question)):
         short = _FACILITY.sub("", short_place(word))
         if tag == "ns" and is_place(short):
@@ -336,9 +341,10 @@ def is_place(short: str) -> bool:
     """
     if len(short) < 2 or short in _NO_PLACES:
         return False
+    named = (short, *(short + kind for kind in _GOVERNED)) if short[-1] in "州旗盟" else ()
     return short in _countries() or any(
-        tagger().has_word(short + kind) and tagger().tag(short + kind)[0][1] == "ns"
-        for kind in _GOVERNED
+        tagger().has_word(word) and tagger().tag(word)[0][1] == "ns"
+        for word in named or (short + kind for kind in _GOVERNED)
     )
 
 
@@ -346,8 +352,9 @@ def is_place(short: str) -> bool:
 def _countries() -> frozenset[str]:
     from babel import Locale  # takes a while to load
 
-    names = Locale("zh").territories.values()
-    return frozenset(re.sub(r"^中国(?=.)|特别行政区$", "", name) for name in names)
+    names = Locale("zh").territories.items()
+    countries = [name for code, name in names if code.isalpha() and code not in _NO_COUNTRIES]
+    return frozenset(re.sub(r"^中国(?=.)|特别行政区$", "", name) for name in countries)
 
 
 _COPULA = frozenset({"是", "为", "有", "叫", "达", "达到", "共", "约", "大概", "能", "的"})

@@ -128,14 +128,14 @@ _COUNTED_THING = re.compile(
     r"(?<![第\d])(\d{1,2}|[两二三四五六七八九十]+)(?:大|个|项|条|种|类|方面|点|步|重)+([\u4e00-\u9fff]{2})"
 )
 _ASKED_THING = re.compile(
-    r"哪些(?:[^,。?]{0,6}的)?([\u4e00-\u9fff]{2,6}?)(?=$|[,。?])|([\u4e00-\u9fff]{2})(?:都|主要|具体)?(?:有|是|包括)(?:哪|什么|啥)"
+    r"哪些(?:[^,。?]{0,6}的)?([\u4e00-\u9fff]{2,6}?)[呢吗啊]?(?=$|[,。?])|([\u4e00-\u9fff]{2})(?:都|主要|具体|分别)?(?:有|是|包括)(?:哪|什么|啥)"
 )
 
 
 def _announces(question: str, titles: str, lead: str) -> float:
     """Whether the titles or the words before the entries say what the question asks for.
 
-    1 if they count the same thing (力争取得3方面突破), 0.5 if they end on its name (以下做法:).
+    1 if they count the same thing (力争取得3方面突破), 0.5 if those end on its name (以下做法:).
     """
     before = re.sub('[“”"]', "", f"{titles} {lead}")
     question = re.sub('[“”"]', "", question)

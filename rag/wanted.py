@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from corpus.outline import chinese_number
-from rag.figures import figure_kind, figures, wanted_figures
+from rag.figures import TIME, figure_kind, figures, wanted_figures
 from rag.numbers import quantities
-from rag.questions import Intent, is_place, short_place, tagger
+from rag.questions import Intent, tagger
 
 # When a thing happens again and again, or by when.
 _TIME = re.compile(
-    r"每[周月年日天]|星期|周[一二三四五六日末天]|[上下]午|年[底初末内]|月[底初末内]|[今明去次当][年日天]|\d[日号]|"
-    r"[日天时][内前后]|之日|期间|春节|国庆|节假日|同时|随时"
+    r"每[周月年日天]|星期|(?<![一二两三四五六七八九十\d])周[一二三四五六日末天]|[上下]午|年[底初末内]|月[底初末]|"
+    r"[今明去次当]年|[今明次当][日天]|(?:[\d一二三四五六七八九十](?:个?工作)?[日天]|小时|分钟)[内前后]|之日|"
+    r"春节|国庆|节假日|随时"
 )
-_LASTS = re.compile("[年月天日周时]|季度")
 _PARTS = ("初", "中", "底", "末")  # of a month or year
 _GIVES_REASON = re.compile(
     r"为(?:了|破解|解决|适应|贯彻|落实|进一步|深入|推动|加快|满足|避免)|针对|由于|因此|因为|旨在|着力解决|短板"
@@ -25,11 +25,11 @@ _GIVES_REASON = re.compile(
 _CONTACT = re.compile(r"\d{5,}|\d-\d{4,}|www\.|https?:|@|[路街道]\d+号")
 _NAME = re.compile(
     r"《[^》]{2,60}》|“[^”]{2,30}”|[\u4e00-\u9fffA-Za-z()（）]{2,20}"
-    r"(?:平台|系统|中心|公司|机制|委员会|法院|仲裁院|局|署|集团|协会|分署)"
+    r"(?:平台|系统|中心|公司|机制|委员会|法院|仲裁院|(?<![布格])局|署|集团|协会|分署)"
 )
 _OFFICE = re.compile(
     r"部门|机关|单位|机构|领导|主体|团队|小组|大厅|窗口|网站|网点|渠道|场所|平台|电话|热线|专线|扫码|小程序|"
-    r"基地|园区|公示牌|[站厅处院局所库港]"
+    r"基地|园区|公示牌|(?<![布格])[站厅处院局所](?=[、,，。;；)）办设申查登受]|$)"
 )
 
 # What a sentence holds that gives what is wanted, and what it is worth where it holds none.
@@ -43,12 +43,12 @@ _HELD = {
 def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]:
     """`(wanted, unit)` of a sentence: see FEATURES."""
     if intent.wants == "number":
-        return figure_kind(intent, question, text)
+        return figure_kind(intent, text)
     if intent.wants == "date":
         if date_spans(text) or _TIME.search(text):
             return 1.0, 0.0
         # 满三个月的 may tell when, too.
-        return (0.0, 0.0) if any(_LASTS.search(f.unit) for f in figures(text)) else (-1.0, 0.0)
+        return (0.0, 0.0) if any(TIME.search(f.unit) for f in figures(text)) else (-1.0, 0.0)
     if _only_counted(question, text):
         return -1.0, 0.0
     if intent.wants in ("person", "place"):
@@ -64,7 +64,7 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
 _CHINESE = "一二三四五六七八九十百"
 _COUNTED = rf"(?<![第\d.{_CHINESE}])(\d+|[{_CHINESE}]+)(?:余|多)?([个家项条种件类名位款])"
 _ASKS_COUNTED = re.compile(
-    rf"{_COUNTED}[^,，。?？的]{{0,12}}(?:分别|具体|都|各|是|有|指|为|包括)+(?:哪些|什么|啥|谁|哪几)|"
+    rf"{_COUNTED}[^,，。?？的]{{0,12}}(?:(?:分别|具体)(?:是|有|指|为|包括)?|是|指|为|包括)(?:哪些|什么|啥|谁|哪几)|"
     rf"哪{_COUNTED}"
 )
 _MANY = 5  # things; fewer are often told in several sentences, under headings of their own
@@ -130,9 +130,7 @@ def names_in(text: str) -> Names:
     tagged = [(str(word), str(tag)) for word, tag in tagger().tag(text) if len(word) > 1]
     return Names(
         frozenset(word for word, tag in tagged if tag.startswith("nr")),
-        frozenset(
-            w for w, tag in tagged if tag == "nt" or (tag == "ns" and is_place(short_place(w)))
-        ),
+        frozenset(word for word, tag in tagged if tag in ("ns", "nt")),
         frozenset(word for word, tag in tagged if tag in ("nz", "nt", "eng")),
     )
 
@@ -168,7 +166,7 @@ def date_spans(text: str) -> tuple[tuple[int, int], ...]:
 def marks(intent: Intent, question: str, text: str) -> tuple[tuple[int, int], ...]:
     """Offsets in `text` of the words that answer: numbers with units, dates, names."""
     if intent.wants == "number":
-        return wanted_figures(intent, question, text)
+        return wanted_figures(intent, text)
     if intent.wants == "date":
         return date_spans(text)
     named = _NAME.finditer(text) if intent.wants in ("name", "person") else ()

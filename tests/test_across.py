@@ -58,6 +58,7 @@ def test_cases_that_speak_of_it_come_in_the_order_of_the_document() -> None:
         ("哪些案例提到了专利?", ("专利",)),
         ("哪些案例提到了火星?", ()),
         ("哪些案例提到了火星或木星?", ()),
+        ("哪些案例涉及新材料?", ("新材料",)),
         ("这批案例里哪些提到了专利?请分别说明用在何处。", ("专利",)),
         ("这些材料里,哪几个案例发生的事情跟专利有关?", ("专利",)),
         ("哪些案例提到了专利或者商标?", ("专利", "商标")),
@@ -71,7 +72,7 @@ def test_cases_that_speak_of_it_come_in_the_order_of_the_document() -> None:
 def test_the_literal_topic_is_what_is_quoted_or_stands_in_some_sentence(question, literals) -> None:
     found = [
         candidate(1, 100, "申请专利,办好“一件事”。", 1.0),
-        candidate(2, 200, "注册商标。", 1.0),
+        candidate(2, 200, "注册商标,生产新材料。", 1.0),
     ]
     assert literal_topics(question, read_intent(question), found) == literals
 

@@ -151,6 +151,8 @@ def test_a_number_must_be_of_the_kind_that_is_asked_for() -> None:
         ("第15条规定的是什么?", "第15条 企业应当依法纳税。", True),
         ("近400家企业得到了哪些服务?", "为近400家企业提供预警服务", True),
         ("律师哪天在?", "每周二由律师驻点", True),
+        ("律师哪天在?", "同时,加强监管", False),
+        ("在哪里办理?", "优化产业布局", False),
         ("处罚记录什么时候能抹掉?", "公示满三个月的可申请", True),
         ("不服气能去哪儿评?", "可拨打热线申请重评", True),
         ("五项措施分别是什么?", "出台十五项措施", True),
@@ -197,6 +199,14 @@ def test_names_that_the_question_has_itself_are_no_answer() -> None:
     intent = read_intent(question, PLACES)
     assert answer_kind(intent, question, "在汕尾有4家企业落户。")[0] == -1
     assert answer_kind(intent, question, "在汕尾有“天马”等4家企业落户。")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["办证要几天,怎么办理?", "网上几天能办好?", "几天后可以领证?", "共有几家法院,在哪里?"],
+)
+def test_how_many_is_asked_beside_other_things(question) -> None:
+    assert read_intent(question, PLACES).wants == "number"
 
 
 @pytest.mark.parametrize(
