@@ -1,4 +1,4 @@
-"""Dev data in, `rag/weights.json` and `rag/refusal.safetensors` out: all weights but the reader's.
+"""Dev data in, all weights out but the reader's: `rag/weights.json`, `choice` and `refusal`.
 
 `python -m eval.fit --data DIR` takes the dev sets of retrieval and the reading comprehension sets
 from DIR, the practice questions (`eval/practice.jsonl`), our own questions on news and policy
@@ -33,7 +33,15 @@ from eval.examples import (
     refusal_rows,
     section_groups,
 )
-from eval.fitting import Array, Group, fit_listwise, fit_logistic, fit_network
+from eval.fitting import (
+    Array,
+    Choice,
+    Group,
+    fit_choice,
+    fit_listwise,
+    fit_logistic,
+    fit_network,
+)
 from eval.groups import (
     MISSPELT,
     Comprehension,
@@ -47,7 +55,7 @@ from eval.groups import (
 )
 from eval.parallel import side_by_side
 from eval.questions import PRACTICE_FILE, Question, load_questions
-from rag import across, conversation, linear, rerank, sections, select
+from rag import across, choice, conversation, linear, rerank, sections, select
 from rag import confidence as refusal
 from rag.config import RetrievalConfig
 
@@ -57,7 +65,9 @@ N_COMPREHENSION = 1_500  # questions on encyclopedia passages
 N_OWN = 1_500  # our own questions on news or policy
 # What one question counts in the refusal model.
 WEIGHTS = {"comprehension": 0.03, "news": 0.1, "policy": 0.3}
+CHOICE_WEIGHTS = {"cases": 1.0, "comprehension": 0.1, "news": 0.3, "policy": 1.0}
 JOINT = ("list", "multi", "compare", "count")  # types that one sentence does not answer
+ONE_SENTENCE = ("fact", "paraphrase", "typo")
 
 BENCHMARKS = ("rgb", "drcd", "stard")
 RANKED = ("stard", "cases", "drcd", "rgb", "news", "policy")  # the longest work first
@@ -122,7 +132,7 @@ def _own_benchmark(name: str, data: Path) -> Benchmark:
     return Benchmark(passages_of(asked), tuple(queries))
 
 
-def read_groups(name: str, data: Path) -> list[Group]:
+def read_groups(name: str, data: Path) -> list[Choice]:
     """What chooses the sentences of one set."""
     if name == "cases":
         asked = [q for q in written_questions() if q.answerable and q.type not in JOINT]
@@ -136,7 +146,7 @@ def read_groups(name: str, data: Path) -> list[Group]:
         every, unseen = own_questions(name, data)
         with filled(passages_of(every)) as assistant:
             found = passage_groups(assistant, [one for one in unseen if one.evidence])
-    return [(group.features, group.relevant) for group in found]
+    return [(group.features, group.relevant, choice.asked_for(group.intent)) for group in found]
 
 
 def refused_rows(name: str, data: Path) -> Rows:
@@ -171,15 +181,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         _fit_rerank(ranked, args.l2)
     read = side_by_side([partial(read_groups, name, args.data) for name in READ], args.workers)
     _LOG.info("sentences: %s", dict(zip(READ, map(len, read), strict=True)))
-    _write("sentence", select.FEATURES, fit_listwise(read, select.PRIOR, 0.01))
+    _fit_sentences(read)
     # The forms of answers tell nothing of whether there is one, so they are fitted beside it.
     told: list[Callable[[], Rows | None]]
     told = [partial(refused_rows, name, args.data) for name in READ]
     told.append(_fit_forms)
     parts = [part for part in side_by_side(told, args.workers) if part]
     rows, labels, weights = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    save_file(fit_network(rows, labels, weights), refusal.FILE)
-    refusal.FILE.chmod(0o644)
+    _save(fit_network(rows, labels, weights), refusal.FILE)
     side_by_side([_fit_follow], args.workers)
     _LOG.info(WEIGHTS_FILE.read_text("utf-8"))
     return 0
@@ -211,6 +220,20 @@ def _offset(sets: Sequence[Sequence[Group]], weights: Array) -> float:
     return bias - float(z.mean())
 
 
+def _fit_sentences(sets: Sequence[Sequence[Choice]]) -> None:
+    plain = [[(rows, relevant) for rows, relevant, _ in groups] for groups in sets]
+    first = fit_listwise(plain, select.PRIOR, 0.01)
+    _write("sentence", select.FEATURES, first)
+    counts = [CHOICE_WEIGHTS[name] for name, groups in zip(READ, sets, strict=True) for _ in groups]
+    every = [group for groups in sets for group in groups]
+    _save(fit_choice(every, np.array(counts), first), choice.FILE)
+
+
+def _save(network: dict[str, Array], file: Path) -> None:
+    save_file(network, file)
+    file.chmod(0o644)
+
+
 def _fit_forms() -> None:
     """Which section lists what is asked for, when it is shown, which cases speak of a topic."""
     asked = [q for q in written_questions() if q.answerable]
@@ -218,8 +241,9 @@ def _fit_forms() -> None:
         chosen = fit_listwise([section_groups(assistant, asked)[0]], sections.PRIOR, 0.01)
         _write("section", sections.FEATURES, chosen)
         linear.fitted.cache_clear()
-        # Only what must be said tells whether the titles of the items suffice.
-        told = [q for q in asked if q.must]
+        # Only what must be said tells whether the titles of the items suffice; of questions that
+        # were written for one sentence nothing is learnt of when one is too little.
+        told = [q for q in asked if q.must and q.type not in ONE_SENTENCE]
         whole, bias = fit_logistic(*section_groups(assistant, told)[1], 0.005, signed=True)
         _write("whole", sections.WHOLE_FEATURES, whole, bias)
         speaks, bias = fit_logistic(*across_rows(assistant, asked), 0.002, signed=True)

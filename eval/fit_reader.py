@@ -59,7 +59,7 @@ from rag.reader import (
 )
 from rag.select import FEATURES
 
-PLAIN = [i for i, name in enumerate(FEATURES) if name != "reader"]
+PLAIN = slice(FEATURES.index("reader"))  # what follows is said by a reader, or of the place
 N_CANDIDATES = 12  # sentences that a question chooses from, besides the right ones
 N_RIGHT = 4  # of them at most
 N_DRAWN = 8  # wrong ones that a question is shown with each time
@@ -103,7 +103,7 @@ def example(group: Group) -> Example:
     return Example(
         group.question,
         places,
-        group.features[chosen][:, PLAIN],
+        group.features[chosen, PLAIN],
         relevant,
         tuple(marks),
         np.array(holds, bool),

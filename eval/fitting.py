@@ -1,23 +1,43 @@
 """Features of questions in, weights out: what `eval.fit` fits them with.
 
-Rankers are linear, with a listwise softmax loss (Cao et al. 2007, ListNet); what tells yes from no
-is a logistic regression, or for the refusal a network of one hidden layer.
+Rankers have a listwise softmax loss (Cao et al. 2007, ListNet), what tells yes from no a logistic
+one. Each is linear or a network of one hidden layer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from rag import confidence as refusal
+from rag import choice
+from rag.network import LIMIT
 
 Array = npt.NDArray[np.float64]
 Group = tuple[Array, npt.NDArray[np.bool_]]  # features (n, f) and relevance (n,) of one question
+Choice = tuple[Array, npt.NDArray[np.bool_], Array]  # and what the question asks for
 
 ANSWERABLE_WEIGHT = 1.6  # of an answerable question: it must not be refused
-N_NETWORKS, N_HIDDEN, EPOCHS = 5, 16, 60  # of what tells whether the documents answer
+N_NETWORKS = 5  # that are averaged
+NEVER = -1e4  # the score of what stands for no sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Of a network of one hidden layer, and how it is trained."""
+
+    n_hidden: int
+    epochs: int
+    batch: int
+    dropout: float
+    rate: float
+    decay: float
+
+
+REFUSAL = Shape(n_hidden=16, epochs=60, batch=256, dropout=0.1, rate=5e-3, decay=1e-3)
+CHOICE = Shape(n_hidden=32, epochs=30, batch=32, dropout=0.3, rate=3e-3, decay=0.1)
 
 
 def fit_listwise(sets: Sequence[Sequence[Group]], prior: Array, l2: float) -> Array:
@@ -73,7 +93,7 @@ def fit_logistic(
 
 
 def fit_network(rows: Array, labels: Array, weights: Array) -> dict[str, Array]:
-    """Train what `rag.confidence` computes: several small networks side by side, averaged.
+    """Train what `rag.confidence` computes: whether the documents answer.
 
     Parameters
     ----------
@@ -81,37 +101,94 @@ def fit_network(rows: Array, labels: Array, weights: Array) -> dict[str, Array]:
         Features `(n, f)`, 1 for answerable `(n,)` and what each question counts `(n,)`.
     """
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-6
-    seen = torch.tensor((rows - mean) / scale, dtype=torch.float32)
-    seen = seen.clamp(-refusal.LIMIT, refusal.LIMIT)
+    seen = _seen(rows, mean, scale)
     wanted = torch.tensor(labels, dtype=torch.float32)
     weights = weights * np.where(labels > 0, ANSWERABLE_WEIGHT, 1.0)
     counts = torch.tensor(weights / weights.mean(), dtype=torch.float32)
-    networks = [_trained(seen, wanted, counts, seed) for seed in range(N_NETWORKS)]
+
+    def loss(network: nn.Module, some: Tensor) -> Tensor:
+        return nn.functional.binary_cross_entropy_with_logits(
+            network(seen[some])[:, 0], wanted[some], counts[some]
+        )
+
+    return _joined(REFUSAL, len(rows), loss, mean, scale)
+
+
+def fit_choice(groups: Sequence[Choice], weights: Array, first: Array) -> dict[str, Array]:
+    """Train what `rag.choice` computes: by how much the scores of sentences are put right.
+
+    Parameters
+    ----------
+    groups
+        One for each question.
+    weights
+        What each question counts `(n,)`.
+    first
+        Weights `(f,)` of the linear model, whose scores are put right.
+    """
+    shown, counts = [], []
+    for (rows, relevant, asked), weight in zip(groups, weights, strict=True):
+        alone = rows @ first
+        best = choice.judged(alone)
+        if relevant[best].any() and not relevant[best].all():
+            row = choice.among_others(asked, rows[best])
+            shown.append((row, alone[best], relevant[best]))
+            counts.append(weight)
+    every = np.concatenate([row for row, _, _ in shown])
+    mean, scale = every.mean(axis=0), every.std(axis=0) + 1e-6
+    seen = torch.zeros(len(shown), choice.N_JUDGED, len(mean))
+    scores = torch.full((len(shown), choice.N_JUDGED), NEVER)
+    right = torch.zeros(len(shown), choice.N_JUDGED, dtype=torch.bool)
+    for i, (row, score, relevant) in enumerate(shown):
+        seen[i, : len(row)] = _seen(row, mean, scale)
+        scores[i, : len(row)] = torch.tensor(score, dtype=torch.float32)
+        right[i, : len(row)] = torch.tensor(relevant)
+    count = torch.tensor(np.array(counts) / np.mean(counts), dtype=torch.float32)
+
+    def loss(network: nn.Module, some: Tensor) -> Tensor:
+        z = scores[some] + network(seen[some])[..., 0]
+        z = torch.where(scores[some] > NEVER, z, NEVER)
+        good = torch.where(right[some], z, NEVER)
+        return (count[some] * (z.logsumexp(dim=1) - good.logsumexp(dim=1))).mean()
+
+    return _joined(CHOICE, len(shown), loss, mean, scale)
+
+
+def _seen(rows: Array, mean: Array, scale: Array) -> Tensor:
+    return torch.tensor((rows - mean) / scale, dtype=torch.float32).clamp(-LIMIT, LIMIT)
+
+
+def _joined(
+    shape: Shape, n: int, loss: Callable[[nn.Module, Tensor], Tensor], mean: Array, scale: Array
+) -> dict[str, Array]:
+    """Several networks, trained to make `loss` of the examples' numbers small, as one."""
+    networks = [_trained(shape, n, len(mean), loss, seed) for seed in range(N_NETWORKS)]
     joined = {
-        "hidden.weight": torch.cat([hidden.weight for hidden, _ in networks]),
-        "hidden.bias": torch.cat([hidden.bias for hidden, _ in networks]),
-        "out.weight": torch.cat([out.weight[0] for _, out in networks]) / N_NETWORKS,
-        "out.bias": torch.stack([out.bias for _, out in networks]).mean(dim=0),
+        "hidden_weight": torch.cat([hidden.weight for hidden, _ in networks]),
+        "hidden_bias": torch.cat([hidden.bias for hidden, _ in networks]),
+        "out_weight": torch.cat([out.weight[0] for _, out in networks]) / N_NETWORKS,
+        "out_bias": torch.stack([out.bias for _, out in networks]).mean(dim=0),
     }
     found = {name: value.detach().numpy() for name, value in joined.items()}
     return {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32), **found}
 
 
 def _trained(
-    seen: Tensor, wanted: Tensor, counts: Tensor, seed: int
+    shape: Shape,
+    n: int,
+    n_features: int,
+    loss: Callable[[nn.Module, Tensor], Tensor],
+    seed: int,
 ) -> tuple[nn.Linear, nn.Linear]:
     torch.manual_seed(seed)
-    hidden, out = nn.Linear(seen.shape[1], N_HIDDEN), nn.Linear(N_HIDDEN, 1)
-    network = nn.Sequential(hidden, nn.Tanh(), nn.Dropout(0.1), out)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, EPOCHS)
-    for _ in range(EPOCHS):
-        for some in torch.split(torch.randperm(len(seen)), 256):
-            loss = nn.functional.binary_cross_entropy_with_logits(
-                network(seen[some])[:, 0], wanted[some], counts[some]
-            )
+    hidden, out = nn.Linear(n_features, shape.n_hidden), nn.Linear(shape.n_hidden, 1)
+    network = nn.Sequential(hidden, nn.Tanh(), nn.Dropout(shape.dropout), out)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=shape.rate, weight_decay=shape.decay)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, shape.epochs)
+    for _ in range(shape.epochs):
+        for some in torch.split(torch.randperm(n), shape.batch):
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss(network, some).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         schedule.step()
     return hidden, out

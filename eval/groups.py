@@ -21,6 +21,8 @@ from embeddings.training.data import PassageQuestion, load_law_questions
 from eval.benchmark import Passage, read_rows
 from eval.questions import Question, Span, gold_spans
 from rag.assistant import Assistant
+from rag.evidence import Evidence
+from rag.questions import Intent
 from rag.select import Candidate
 
 MISSPELT = 8  # of so many questions one is misspelt
@@ -38,12 +40,18 @@ class Group:
     question: str
     candidates: tuple[Candidate, ...]
     relevant: npt.NDArray[np.bool_]  # (n_candidates,)
+    intent: Intent  # of the question
     answer: str = ""  # the words that answer, where they are known
 
     @property
     def features(self) -> npt.NDArray[np.float64]:
         """`(n_candidates, n_features)`, in the order of `rag.select.FEATURES`."""
         return np.stack([c.features for c in self.candidates])
+
+
+def _group(evidence: Evidence, relevant: Sequence[bool], answer: str = "") -> Group:
+    right = np.array(relevant, bool)
+    return Group(evidence.question, evidence.candidates, right, evidence.intent, answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +131,9 @@ def sentence_groups(assistant: Assistant, questions: Sequence[Question]) -> list
         gold = [span for span in gold_spans(question, documents) if span]
         evidence = assistant.evidence(question.question, history=question.history)
         spans = [Span(c.hit.chunk.document_id, c.start, c.end) for c in evidence.candidates]
-        relevant = np.array([any(s.overlaps(g) for g in gold) for s in spans], bool)
+        relevant = [any(s.overlaps(g) for g in gold) for s in spans]
         if spans:
-            groups.append(Group(evidence.question, evidence.candidates, relevant))
+            groups.append(_group(evidence, relevant))
     return groups
 
 
@@ -143,9 +151,7 @@ def comprehension_groups(assistant: Assistant, asked: Sequence[Comprehension]) -
             for c in evidence.candidates
         ]
         if any(relevant):
-            groups.append(
-                Group(evidence.question, evidence.candidates, np.array(relevant), one.answer)
-            )
+            groups.append(_group(evidence, relevant, one.answer))
     return groups
 
 
@@ -161,9 +167,7 @@ def passage_groups(assistant: Assistant, asked: Sequence[PassageQuestion]) -> li
             for c in evidence.candidates
         ]
         if relevant and (any(relevant) or not one.evidence):
-            groups.append(
-                Group(evidence.question, evidence.candidates, np.array(relevant), one.words)
-            )
+            groups.append(_group(evidence, relevant, one.words))
     return groups
 
 
@@ -175,5 +179,5 @@ def lay_groups(assistant: Assistant, asked: Sequence[tuple[str, frozenset[str]]]
         evidence = assistant.evidence(question)
         relevant = [names[c.hit.chunk.document_id] in articles for c in evidence.candidates]
         if any(relevant):
-            groups.append(Group(evidence.question, evidence.candidates, np.array(relevant)))
+            groups.append(_group(evidence, relevant))
     return groups

@@ -6,19 +6,16 @@ a sum of features: the words of the question stand all there, and the reader see
 """
 
 from collections.abc import Sequence
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from safetensors.numpy import load
 
 from rag import select
+from rag.network import load_network
 from rag.select import Candidate
 
 FILE = Path(str(files("rag") / "refusal.safetensors"))
-LIMIT = 4.0  # standard deviations beyond which a feature tells nothing more
 MEASURED, NEARLY_ALL = 0.5, 0.75  # the confidence from which share of the question's words
 UNFIT = 0.2  # of the confidence is left where no sentence holds the kind of answer asked for
 
@@ -59,10 +56,8 @@ def confidence(found: Sequence[Candidate]) -> float:
     """Probability, 0 to 1, that the best sentence answers the question."""
     if not found:
         return 0.0
-    w = network()
-    seen = np.clip((np.array(features(found)) - w["mean"]) / w["scale"], -LIMIT, LIMIT)
-    total = np.tanh(w["hidden.weight"] @ seen + w["hidden.bias"]) @ w["out.weight"] + w["out.bias"]
-    sure = float(1 / (1 + np.exp(-total[0])))
+    total = load_network(FILE).totals(np.array([features(found)]))[0]
+    sure = float(1 / (1 + np.exp(-total)))
     if _measured(found[0]):
         sure = max(sure, MEASURED)
     return sure if found[0].fits else UNFIT * sure
@@ -70,11 +65,5 @@ def confidence(found: Sequence[Candidate]) -> float:
 
 def _measured(best: Candidate) -> bool:
     """Whether a sentence has a figure of the measure asked for beside the question's words."""
-    fits = best.feature("unit") > 0 and best.feature("place") == best.feature("year") == 0
+    fits = best.feature("unit") == 1 and best.feature("place") == best.feature("year") == 0
     return fits and best.feature("own") >= NEARLY_ALL
-
-
-@cache
-def network() -> dict[str, npt.NDArray[np.float64]]:
-    """The weights, by their names."""
-    return {name: rows.astype(float) for name, rows in load(FILE.read_bytes()).items()}

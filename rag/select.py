@@ -3,19 +3,22 @@
 A sentence is judged by what of the question it covers, word for word and by the nearest word
 (rare words count more), by how near it is as a whole in the embedding space, by whether it holds
 the kind of answer asked for (a number with the unit, a date, a name), and by how well its chunk
-was found. The weights were fitted to the dev split of the question set (`python -m eval.fit`).
+was found; then the best are compared with each other (`rag.choice`). The weights were fitted by
+`python -m eval.fit`.
 """
 
 import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
 from corpus.sentences import sentence_spans
 from embeddings.encoder import Encoder
+from rag.choice import chosen
 from rag.followup import joined
 from rag.instructions import orders
 from rag.linear import fitted
@@ -26,6 +29,7 @@ from rag.types import Hit
 from rag.wanted import answer_kind
 
 MAX_CANDIDATES = 400  # sentences that are looked at
+NO_NEIGHBOUR = -6.0  # stands for what the reader says of a sentence that there is not
 REACH = 2.5  # score by which a sentence with the wanted kind of answer may trail
 
 Scope = Callable[[Hit], str]  # the text of the case, or document, that a hit lies in
@@ -38,7 +42,7 @@ FEATURES = (
     "cosine",  # of question and sentence
     "cosine_context",  # of question and titles + sentence
     "wanted",  # 1: holds the kind of answer asked for, -1: does not, 0: none asked for
-    "unit",  # 1: a number of the kind that the question measures, -1: none of it
+    "unit",  # 1: a number of the kind that the question wants, 0.5: it may be, -1: none of it
     "overlap",  # longest common substring, share of the question
     "title",  # 1: the bare title of an item rather than what it says
     "length",  # log of its length
@@ -49,11 +53,18 @@ FEATURES = (
     "focus",  # how near the noun asked about is to a word of the sentence or its section
     "year",  # -1: the chunk speaks of other years than the question
     "reader",  # what `rag.reader` says of the sentence
+    "first",  # 1: it opens its chunk
+    "last",  # 1: it closes its chunk
+    "at",  # share of the chunk's sentences before it
+    "siblings",  # log of the number of the chunk's sentences
+    "before",  # what the reader says of the sentence before
+    "after",  # and of the one after it
+    "around",  # and of the best in the chunk
+    "names",  # log of how many it lists
 )
 # What the fitted weights of `rag/weights.json` are pulled to.
-PRIOR = np.array(
-    [1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.45, 0.02, 0.6, 0.4, 0.3, -0.1, 0.5, 0.3, 0.5]
-)
+_PRIOR = (1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.45, 0.02, 0.6, 0.4, 0.3, -0.1, 0.5, 0.3)
+PRIOR = np.array([*_PRIOR, 0.5, *[0.0] * 8])
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +128,10 @@ def candidates(asked: Asked, hits: Sequence[Hit]) -> list[Candidate]:
     if not found:
         return []
     rows = _features(asked, found)
-    scores = fitted("sentence", FEATURES).totals(rows)
+    alone = fitted("sentence", FEATURES).totals(rows)
+    scores = chosen(asked.intent, rows, alone) + [_defines(asked.intent, at) for at in found]
     scored = [
-        Candidate(*place, float(score) + _defines(asked.intent, place), row)
+        Candidate(*place, float(score), row)
         for place, score, row in zip(found, scores, rows, strict=True)
     ]
     scored.sort(key=lambda c: -c.score)
@@ -134,6 +146,7 @@ def _statements(text: str) -> list[tuple[int, int]]:
     return [(a, b) for a, b in sentence_spans(text) if not any(s < b and a < e for s, e in spans)]
 
 
+INTRODUCED = 3.0  # what each sign of a definition is worth
 # What introduces a thing: it is pushed, set up, launched, or said to be something.
 _INTRODUCES = "推出|引入|建立|实施|推行|打造|构建|设立|成立|是指|开发|上线|简称|下称|即"
 
@@ -144,10 +157,12 @@ def _defines(intent: Intent, place: "_Found") -> float:
     if intent.wants != "definition" or not intent.subject:
         return 0.0
     headed = intent.subject in hit.chunk.section
-    bonus = 2.0 if headed and start == hit.chunk.start and hit.chunk.text[1:2] != "是" else 0.0
+    bonus = (
+        INTRODUCED if headed and start == hit.chunk.start and hit.chunk.text[1:2] != "是" else 0.0
+    )
     # 建立协同机制,保障三地一锁 introduces another thing.
     if re.search(rf"(?:{_INTRODUCES})[^,，。;；]{{0,15}}{re.escape(intent.subject)}", text):
-        bonus += 2.0
+        bonus += INTRODUCED
     return bonus
 
 
@@ -201,6 +216,30 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
                 read[i],
             ]
         )
+    return np.concatenate([np.array(rows, float), _standing(found, read)], axis=1)
+
+
+def _standing(found: Sequence[_Found], read: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Where each sentence stands in its chunk and among what: the last columns of FEATURES."""
+    rows: list[list[float]] = []
+    for _, group in groupby(found, key=lambda one: one[0].rank):
+        texts = [text for *_, text in group]
+        said = read[len(rows) : len(rows) + len(texts)].tolist()
+        said = [NO_NEIGHBOUR, *said, NO_NEIGHBOUR]
+        best, last = max(said[1:-1]), len(texts) - 1
+        rows += [
+            [
+                float(at == 0),
+                float(at == last),
+                at / max(1, last),
+                math.log(len(texts)),
+                said[at],
+                said[at + 2],
+                best,
+                math.log1p(text.count("、")),
+            ]
+            for at, text in enumerate(texts)
+        ]
     return np.array(rows, float)
 
 

@@ -1,4 +1,4 @@
-"""What is fitted to practice questions: weights that rank, and the network that refuses."""
+"""What is fitted to practice questions: weights that rank, the networks that choose and refuse."""
 
 import os
 from functools import partial
@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from eval.fitting import fit_listwise, fit_logistic, fit_network
+from eval.fitting import fit_choice, fit_listwise, fit_logistic, fit_network
 from eval.parallel import side_by_side
+from rag import choice
 from rag import confidence as refusal
+from rag.choice import asked_for
+from rag.questions import read_intent
 
 
 def _sums(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -33,9 +36,7 @@ def network(trained, monkeypatch):
     """The rows and labels of a network that is taken for the one of the package."""
     file, rows, labels = trained
     monkeypatch.setattr(refusal, "FILE", file)
-    refusal.network.cache_clear()
-    yield rows, labels
-    refusal.network.cache_clear()
+    return rows, labels
 
 
 class _Found:
@@ -94,6 +95,46 @@ def test_listwise_weights_rank_the_relevant_row_first() -> None:
         groups.append((rows, rows[:, 1] == rows[:, 1].max()))
     weights = fit_listwise([groups], np.zeros(3), 0.01)
     assert weights[1] > 5 * abs(weights[[0, 2]]).max()
+
+
+def _rivals(n: int, seed: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Sentences of which the one in the middle by the first feature is right: no sum tells it."""
+    drawn = np.random.default_rng(seed)
+    asked = asked_for(read_intent("深圳有多少家企业?", []))
+    groups = []
+    for _ in range(n):
+        rows = drawn.normal(size=(5, 3))
+        groups.append((rows, rows[:, 0] == np.median(rows[:, 0]), asked))
+    return groups
+
+
+def test_the_choice_is_made_by_comparing(tmp_path, monkeypatch) -> None:
+    intent = read_intent("深圳有多少家企业?", [])
+    groups, first = _rivals(1_500, 0), np.zeros(3)
+    file = tmp_path / "choice.safetensors"
+    save_file(fit_choice(groups, np.ones(len(groups)), first), file)
+    monkeypatch.setattr(choice, "FILE", file)
+    right = [
+        relevant[choice.chosen(intent, rows, rows @ first).argmax()]
+        for rows, relevant, _ in _rivals(300, 1)
+    ]
+    assert np.mean(right) > 0.7  # one in five by chance
+
+
+def test_sentences_that_are_not_compared_stay_behind(tmp_path, monkeypatch) -> None:
+    intent = read_intent("深圳有多少家企业?", [])
+    drawn = np.random.default_rng(2)
+    groups = _rivals(200, 3)
+    file = tmp_path / "choice.safetensors"
+    save_file(fit_choice(groups, np.ones(len(groups)), np.zeros(3)), file)
+    monkeypatch.setattr(choice, "FILE", file)
+    rows, scores = drawn.normal(size=(80, 3)), drawn.normal(size=80)
+    found = choice.chosen(intent, rows, scores)
+    best = choice.judged(scores)
+    rest = np.setdiff1d(np.arange(80), best)
+    assert len(best) == choice.N_JUDGED
+    assert found[rest].max() <= found[best].min()
+    assert (np.argsort(found[rest]) == np.argsort(scores[rest])).all()
 
 
 def test_pieces_of_work_run_in_fresh_processes_and_keep_their_order() -> None:

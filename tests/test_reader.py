@@ -18,11 +18,13 @@ from eval.parallel import side_by_side
 from eval.reader_network import Batch, ReaderNetwork
 from rag import reader
 from rag.assistant import Assistant
+from rag.questions import read_intent
 from rag.reader import MAX_WORDS, WINDOW, Place, Reader, read_words
 from rag.select import FEATURES, Candidate
 from rag.types import Hit
 
 QUESTION = "深圳有多少台ATM机支持外卡取现?"
+INTENT = read_intent(QUESTION, [])
 AROUND = "广州市 五、便利境外人员支付 深圳ATM机 支持外卡取现"
 TEXTS = (
     "4357台ATM机支持外卡取现,1623个银行网点可兑换外币。",
@@ -112,10 +114,10 @@ def test_the_words_of_an_answer_are_found_in_their_sentence() -> None:
     text = TEXTS[0]
     chunk = Chunk(1, 1, 1, 0, len(text), text, "文", None, "", "")
     candidate = Candidate(Hit(1, 1.0, chunk), 0, len(text), text, 1.0, np.zeros(len(FEATURES)))
-    made = example(Group(QUESTION, (candidate,), np.array([True]), "1623个"))
+    made = example(Group(QUESTION, (candidate,), np.array([True]), INTENT, "1623个"))
     marked = [w for w, m in zip(read_words(TEXTS[0]).words, made.marks[0], strict=False) if m]
     assert "".join(marked) == "1623个"
-    lost = example(Group(QUESTION, (candidate,), np.array([True]), "没有的"))
+    lost = example(Group(QUESTION, (candidate,), np.array([True]), INTENT, "没有的"))
     assert lost.marks == (None,)
 
 
