@@ -22,7 +22,7 @@ _MEASURES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
     (
         re.compile(
             rf"多久|多长时间|多快|{ASKED_FEW}(?:天|个?月|小时|年)|"
-            r"多少(?:个?工作日|天|个?月|个?小时|年)|how long"
+            r"多少(?:个?工作日|天|个?月|个?小时|年|[^,。?]{0,4}时间)|how long"
         ),
         TIME,
     ),
@@ -62,7 +62,8 @@ _LOOSE = re.compile(
 )
 _ALIKE = ("家户", "件宗起例", "次趟回", "座所处间栋", "份张本册")
 _ONE_UNIT = {"名": "人", "位": "人"}
-_BESIDE = 6  # characters between a count and what it counts
+_STOP = re.compile("[,，。;；、:：]")
+_BEFORE, _AFTER = 6, 14  # characters from a count to what it counts: 590个社会投资产业类重大项目
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,10 @@ def _alike(asked: str, unit: str) -> bool:
 
 def _beside(intent: Intent, text: str, figure: Figure) -> bool:
     """Whether the thing that is asked about stands right beside a number."""
-    around = text[max(0, figure.start - _BESIDE) : figure.end + _BESIDE]
+    before = text[max(0, figure.start - _BEFORE) : figure.start]
+    after = text[figure.end : figure.end + _AFTER]
+    # 169份,压减审批时限: not beyond a comma.
+    around = _STOP.split(before)[-1] + text[figure.start : figure.end] + _STOP.split(after)[0]
     return bool(intent.focus) and intent.focus in around
 
 

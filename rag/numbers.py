@@ -81,6 +81,7 @@ _START = re.compile(r"[\d〇一二三四五六七八九十百千万亿两第]")
 # 数十家, 几百人 have no value; 十几 neither. 一次性, 一体 and the like are words, not counts.
 _VAGUE_BEFORE = frozenset("数几")
 _NOT_COUNTED = re.compile(
+    r"一(?P<each>[\u4e00-\u9fff])(?P=each)|"  # 一家家
     r"一(?:次性|点|些|般|行|道|路|部分|对一|处|步|代|块(?!钱)|家人|起(?![案事纠火车诉]))|万一|千万(?=[别不要])"
 )
 
