@@ -65,7 +65,7 @@ N_COMPREHENSION = 1_500  # questions on encyclopedia passages
 N_OWN = 1_500  # our own questions on news or policy
 # What one question counts in the refusal model.
 WEIGHTS = {"comprehension": 0.03, "news": 0.1, "policy": 0.3}
-CHOICE_WEIGHTS = {"cases": 1.0, "comprehension": 0.1, "news": 0.3, "policy": 1.0}
+CHOICE_WEIGHTS = {"cases": 1.0, "comprehension": 0.4, "news": 0.5, "policy": 1.0}
 JOINT = ("list", "multi", "compare", "count")  # types that one sentence does not answer
 ONE_SENTENCE = ("fact", "paraphrase", "typo")
 
