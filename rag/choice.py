@@ -34,9 +34,9 @@ def among_others(asked: Array, rows: Array) -> Array:
     return np.concatenate([rows, behind, spread, np.tile(asked, (len(rows), 1))], axis=1)
 
 
-def judged(scores: Array) -> npt.NDArray[np.int64]:
+def judged(scores: Array) -> npt.NDArray[np.intp]:
     """The indices of the sentences that are judged among each other, best first."""
-    return np.argsort(-scores, kind="stable")[:N_JUDGED].astype(np.int64)
+    return np.argsort(-scores, kind="stable")[:N_JUDGED]
 
 
 def chosen(intent: Intent, rows: Array, scores: Array) -> Array:

@@ -180,7 +180,7 @@ def short_answer(asked: Asked, best: Candidate) -> tuple[int, int] | None:
     """
     if asked.intent.wants not in ("number", "date") or len(_ASKING.findall(asked.question)) > 1:
         return None
-    spans = marks(asked.intent, asked.question, best.text)
+    spans = marks(asked.intent, best.text)
     scored = sorted(
         zip(asked.reader.locate(asked.whole, best.place, spans), spans, strict=True), reverse=True
     )

@@ -48,7 +48,7 @@ class _Writer:
         The words at `short` that answer by themselves are said before it.
         """
         start = span[0]
-        found = (short,) if short else marks(self.evidence.intent, self.evidence.question, text)
+        found = (short,) if short else marks(self.evidence.intent, text)
         for citation in self.citations:
             if (citation.document_id, citation.start, citation.end) == (chunk.document_id, *span):
                 break

@@ -60,8 +60,8 @@ _LOOSE = re.compile(
     r"每(?P<each>[日天周月年]|季度)|"  # how often
     r"(?<![之第同.\d一二三四五六七八九十])(?!一[点时])[\d一二三四五六七八九十]{1,3}(?P<clock>[点时])[半钟整]?(?![\d一二三四五六七八九候间常代期机效])"
 )
+# What people count in one word and documents in another.
 _ALIKE = ("家户", "件宗起例", "次趟回", "座所处间栋", "份张本册")
-_ONE_UNIT = {"名": "人", "位": "人"}
 _STOP = re.compile("[,，。;；、:：]")
 _BEFORE, _AFTER = 6, 14  # characters from a count to what it counts: 590个社会投资产业类重大项目
 
@@ -120,17 +120,20 @@ def _fit(intent: Intent, text: str, figure: Figure) -> float:
     asked = _counted_in(intent.asking)
     if not same_unit("个", figure.unit):  # money, time and the like
         return 1.0 if asked and same_unit(asked, figure.unit) else 0.0
-    same = asked not in ("", "个") and _ONE_UNIT.get(figure.unit, figure.unit) == asked
-    if same or _beside(intent, text, figure):
+    if _beside(intent, text, figure):
         return 1.0
-    return 0.5 if asked and _alike(asked, figure.unit) else 0.0
+    return _counts_alike(asked, figure.unit)
 
 
-def _alike(asked: str, unit: str) -> bool:
-    """Whether people may count in one measure word what is written in another one."""
-    if "个" in (asked, unit):
-        return True
-    return bool(unit) and any(asked in some and unit in some for some in _ALIKE)
+def _counts_alike(asked: str, unit: str) -> float:
+    """How well a count in one measure word answers a question in another: 1, 0.5 or 0."""
+    if asked and "个" in (asked, unit):  # it goes with every thing
+        return 0.5
+    if not asked or not unit:
+        return 0.0
+    if same_unit(asked, unit):
+        return 1.0
+    return 0.5 if any(asked in some and unit in some for some in _ALIKE) else 0.0
 
 
 def _beside(intent: Intent, text: str, figure: Figure) -> bool:
@@ -156,5 +159,4 @@ def _counted_in(asking: str) -> str:
     """The measure word after 多少 or 几: 件 for 多少件, "" where a thing follows (多少案件)."""
     found = _ASKED_UNIT.search(asking)
     after = found[1] if found else ""
-    unit = next((after[:n] for n in (3, 2, 1) if after[:n] in _COUNTERS), "")
-    return _ONE_UNIT.get(unit, unit)
+    return next((after[:n] for n in (3, 2, 1) if after[:n] in _COUNTERS), "")

@@ -328,23 +328,23 @@ def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, .
     # 三中 of 案例三中 is in the dictionary.
     for word, tag in tagger().tag(CASE_REFERENCE.sub(" ", question)):
         short = _FACILITY.sub("", short_place(word))
-        if tag == "ns" and is_place(short):
+        if tag == "ns" and _is_place(short):
             found.append(short)
     return tuple(dict.fromkeys(found))
 
 
 @lru_cache(maxsize=4_096)
-def is_place(short: str) -> bool:
+def _is_place(short: str) -> bool:
     """Whether a short name is that of a country or of what has a government of its own.
 
     The dictionary tags much else as places (太多, 山沟), but has 深圳市 beside 深圳.
     """
     if len(short) < 2 or short in _NO_PLACES:
         return False
-    named = (short, *(short + kind for kind in _GOVERNED)) if short[-1] in "州旗盟" else ()
+    kinds = ("", *_GOVERNED) if short[-1] in "州旗盟" else _GOVERNED
     return short in _countries() or any(
-        tagger().has_word(word) and tagger().tag(word)[0][1] == "ns"
-        for word in named or (short + kind for kind in _GOVERNED)
+        tagger().has_word(short + kind) and tagger().tag(short + kind)[0][1] == "ns"
+        for kind in kinds
     )
 
 

@@ -156,14 +156,11 @@ def _defines(intent: Intent, place: "_Found") -> float:
     hit, start, _, text = place
     if intent.wants != "definition" or not intent.subject:
         return 0.0
-    headed = intent.subject in hit.chunk.section
-    bonus = (
-        INTRODUCED if headed and start == hit.chunk.start and hit.chunk.text[1:2] != "是" else 0.0
-    )
+    chunk = hit.chunk
+    opens = intent.subject in chunk.section and start == chunk.start and chunk.text[1:2] != "是"
     # 建立协同机制,保障三地一锁 introduces another thing.
-    if re.search(rf"(?:{_INTRODUCES})[^,，。;；]{{0,15}}{re.escape(intent.subject)}", text):
-        bonus += INTRODUCED
-    return bonus
+    said = re.search(rf"(?:{_INTRODUCES})[^,，。;；]{{0,15}}{re.escape(intent.subject)}", text)
+    return INTRODUCED * (opens + bool(said))
 
 
 _Found = tuple[Hit, int, int, str]

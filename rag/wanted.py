@@ -163,7 +163,7 @@ def date_spans(text: str) -> tuple[tuple[int, int], ...]:
     return tuple((one.start, one.end + (text[one.end : one.end + 1] in _PARTS)) for one in dates)
 
 
-def marks(intent: Intent, question: str, text: str) -> tuple[tuple[int, int], ...]:
+def marks(intent: Intent, text: str) -> tuple[tuple[int, int], ...]:
     """Offsets in `text` of the words that answer: numbers with units, dates, names."""
     if intent.wants == "number":
         return wanted_figures(intent, text)
