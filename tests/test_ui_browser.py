@@ -266,6 +266,19 @@ def test_phone_slides_the_source_over_with_a_way_back(visit):
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_phone_stacks_what_is_compared(visit):
+    page = visit(PHONE, has_touch=True, device_scale_factor=2)
+    turn = ask(page, "广州税务的“税宝”和东莞的“小莞”有什么不同?")
+    table = turn.locator("table.compare")
+    cells = [cell.bounding_box() for cell in table.locator("td:visible").all()]
+    assert len({cell["x"] for cell in cells}) == 1  # below each other
+    assert all(cell["x"] + cell["width"] <= 390 for cell in cells)
+    named = table.locator("td:visible").first.evaluate(
+        "td => getComputedStyle(td, '::before').content"
+    )
+    assert "广州市" in named
+
+
 def test_markup_in_questions_and_names_is_never_run(visit):
     page = visit()
     turn = ask(page, EVIL)

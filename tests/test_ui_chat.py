@@ -133,7 +133,8 @@ def test_table_holds_cited_sentences_and_a_dash_for_nothing(document):
     a, b = cite(document, QUOTE, 1), cite(document, "提出重点对策建议120余条", 2)
     table = Table(("广州", "全省"), ("做法",), (((0,), ()),))
     html = render_turn(replace(answer("q", [a, b]), table=table), "zh")
-    cells = re.findall(r"<td>(.*?)</td>", html)
+    cells = re.findall(r"<td(?: data-name=\".*?\")?>(.*?)</td>", html)
+    assert re.findall('data-name="(.*?)"', html) == ["广州", "全省"]  # where columns are stacked
     assert cells[0] == ""  # the corner
     assert 'class="cite"' in cells[1]
     assert "—" in cells[2]

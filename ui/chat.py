@@ -238,15 +238,21 @@ def _table(answer: Answer, lang: Lang) -> str:
     if table is None:
         return ""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
+    several = " several" if table.cells and len(table.cells[0]) > 1 else ""
     rows = []
     for name, cells in zip(table.rows, table.cells, strict=True):
-        columns = "".join(f"<td>{_cell(cell, answer, lang)}</td>" for cell in cells)
+        # On a phone the columns stand below each other, each under its name.
+        heads = table.columns[-len(cells) :]
+        columns = "".join(
+            f'<td data-name="{escape(head)}">{_cell(cell, answer, lang)}</td>'
+            for head, cell in zip(heads, cells, strict=True)
+        )
         rows.append(f'<tr><th scope="row">{escape(name)}</th>{columns}</tr>')
     # A column per cell; when the columns name the row heads too, there is no empty corner.
     corner = "<td></td>" if not rows or len(table.columns) == len(table.cells[0]) else ""
     return (
-        f'<div class="scroll" tabindex="0"><table class="compare"><thead><tr>{corner}{head}</tr>'
-        f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f'<div class="scroll" tabindex="0"><table class="compare{several}">'
+        f"<thead><tr>{corner}{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
