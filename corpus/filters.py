@@ -7,7 +7,7 @@ restriction to one of them fits, and so does the whole field.
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 NamingField = Literal["department", "theme"]  # columns that may hold several names
@@ -34,6 +34,10 @@ class Filters:
 
     def __bool__(self) -> bool:
         return self != NO_FILTERS
+
+    def within(self, document: int, case: int | None) -> "Filters":
+        """The same in one case, or document, alone."""
+        return replace(self, documents=(document,), cases=(case,) if case else ())
 
 
 NO_FILTERS = Filters()

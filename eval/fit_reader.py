@@ -71,7 +71,6 @@ EPOCHS = 2
 REPEATED = 2  # times that a practice question comes in an epoch
 TAKEN_AWAY = 0.2  # share of the questions whose answer is hidden
 ANSWER_WEIGHT = 0.3  # of finding the words of the answer in their sentence
-N_COMPREHENSION, N_LAY, N_OWN = 4_500, 2_100, 12_000  # questions of a source
 
 _LOG = logging.getLogger(__name__)
 
@@ -300,15 +299,14 @@ def comprehension_examples(data: Path) -> list[Example]:
     """Questions on two thirds of the encyclopedia passages."""
     found = [one for one in load_comprehension(data) if one.number % 3]
     passages = {one.passage: Passage(one.name, "", one.passage) for one in found}
-    some = _some_misspelt(found[:: max(1, len(found) // N_COMPREHENSION)])
-    return _examples(passages.values(), partial(comprehension_groups, asked=some))
+    asked = _some_misspelt(found)
+    return _examples(passages.values(), partial(comprehension_groups, asked=asked))
 
 
 def law_examples(data: Path) -> list[Example]:
     """Lay questions on articles of law."""
     articles, lay = load_lay(data)
-    some = lay[:: max(1, len(lay) // N_LAY)]
-    return _examples(articles, partial(lay_groups, asked=some))
+    return _examples(articles, partial(lay_groups, asked=lay))
 
 
 def news_examples(data: Path) -> list[Example]:
@@ -322,10 +320,9 @@ def policy_examples(_: Path) -> list[Example]:
 
 
 def _own_examples(asked: Sequence[PassageQuestion]) -> list[Example]:
-    asked = [one for one in asked if one.split == "train"]
-    some = _some_misspelt(asked[:: -(-len(asked) // N_OWN)])
+    asked = _some_misspelt([one for one in asked if one.split == "train"])
     # All passages are rivals, as in a library.
-    return _examples(passages_of(asked), partial(passage_groups, asked=some))
+    return _examples(passages_of(asked), partial(passage_groups, asked=asked))
 
 
 Asked = TypeVar("Asked", Comprehension, PassageQuestion)

@@ -9,6 +9,7 @@ learnt by heart.
 
 import hashlib
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,9 +71,9 @@ class Comprehension:
 
 
 def load_comprehension(data: Path) -> list[Comprehension]:
-    """The questions of CMRC and DRCD that have an answer."""
+    """The questions of CMRC and DRCD that have an answer; one of them has no words."""
     rows = read_rows(data / "train" / "question_passage.jsonl.xz")
-    found = [row for row in rows if row.get("answer")]
+    found = [row for row in rows if row.get("answer") and re.search(r"\w", row["query"])]
     number = {text: i for i, text in enumerate(dict.fromkeys(r["passage"] for r in found))}
     return [
         Comprehension(row["query"], row["passage"], str(row["answer"]), number[row["passage"]])

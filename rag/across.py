@@ -13,8 +13,9 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from rag.linear import fitted
-from rag.questions import Intent, tagger
+from rag.questions import Intent
 from rag.select import Candidate
+from rag.tagging import tagger
 
 FEATURES = (
     "behind",  # how much the sentence's score is below the best of all cases

@@ -23,7 +23,7 @@ from rag.extractive import ExtractiveAnswerer
 from rag.followup import joined
 from rag.generate import open_generator
 from rag.library import Library, Progress
-from rag.questions import Intent, clean_question, read_intent
+from rag.questions import Intent, clean_question, read_intent, without_addenda
 from rag.rerank import load_weights
 from rag.retriever import Retriever
 from rag.spelling import Spelling
@@ -188,7 +188,7 @@ class Assistant:
                 subject="",
             )
         hits = self.retriever.search(
-            whole,
+            without_addenda(whole),
             top_k=N_HITS_ACROSS if intent.kind == "across" else N_HITS,
             filters=narrowed(filters, intent),
             excluded_places=excluded,
@@ -197,7 +197,7 @@ class Assistant:
         yield turn.stage("retrieve")
         search_part = partial(self._search_part, turn)
         sources = Sources(self.library, turn.snapshot.encoder, filters, search_part)
-        evidence = gather(question, intent, hits, sources, context)
+        evidence = gather(without_addenda(question), intent, hits, sources, context)
         if in_english:  # keywords do not tell what a figure measures
             evidence = replace(evidence, short=None)
         yield turn.stage("rank")

@@ -4,20 +4,27 @@ import re
 from collections.abc import Mapping
 
 from corpus.outline import chinese_numeral
-from rag.questions import CASE_REFERENCE, DIFFERENT, JOIN, Intent, short_place
+from rag.clauses import asked_apart
+from rag.places import short_place
+from rag.questions import CASE_REFERENCE, DIFFERENT, JOIN, Intent
 
 # 三联三同 in quotes is one thing, not two.
 _IN_QUOTES = r"“[^”]{1,20}”|《[^》]{1,40}》"
 _SIDE = rf"((?:{_IN_QUOTES}|[^“”《》]{{2}})(?:{_IN_QUOTES}|[^“”《》]){{0,23}}?)"
 _OPENING = r"(?:请问|请|帮我|比较一?下?|对比一?下?)*"
 _TWO_SIDES = rf"^{_OPENING}{_SIDE}{JOIN}{_SIDE}"
-_WHAT_OF_BOTH = "之间|分别|各自?|有何|有什么|有啥|相比|哪个|两[项个种者]|,"
+_WHAT_OF_BOTH = "是(?:不是)?[一同]|之间|分别|各自?|有何|有什么|有啥|相比|哪个|两[项个种者]|,"
 _SIDES = re.compile(rf"{_TWO_SIDES}((?:在|的|都|给|对|{_WHAT_OF_BOTH}).*)$")
 _LONG_SIDES = re.compile(rf"{_TWO_SIDES}((?:{_WHAT_OF_BOTH}).*)$")  # 东莞的小莞 is one side
 _JOINED = rf"(?:{JOIN}|、)"
 _LEFT_JOINED = re.compile(
     rf"^(?:{_JOINED}|[,\s])+|(?<=[\s,]){_JOINED}+|{_JOINED}+(?=在|的|分别|各|都)"
 )
+# 东莞管的项目多还是深圳盯的网站多
+_MORE_OF_TWO = re.compile(r"^((?:.*,)?)([^,]{2,24}?)[多少]还是([^,]{2,24}?)[多少]?[?]?$")
+# 法院有个“甲”,海关也有个“甲”,是一回事吗
+_HAS_ONE = r"(?:有个|有一个|讲|叫)(“[^”]+”)"
+_BOTH_HAVE_ONE = re.compile(rf"^([^,]{{2,24}}?){_HAS_ONE},([^,]{{0,24}}?)[也还又]{_HAS_ONE},(.*)$")
 _HALF_WIDTH = str.maketrans("，？。！；：", ",?。!;:")
 _SHORT = 4  # characters; a second side so short shares what the first one is said to be of
 
@@ -35,7 +42,8 @@ def compared_parts(question: str, intent: Intent) -> dict[str, str]:
     question = question.translate(_HALF_WIDTH)
     if len(intent.places) > 1:
         shorts = {place: short_place(place) for place in intent.places}
-        if (sides := _sides(question)) and (own := _sides_of(shorts, sides)):
+        sides = _sides(question) or {text: text for text in asked_apart(question)}
+        if own := _sides_of(shorts, sides):
             return own
         return {place: _without(question, shorts, place) for place in intent.places}
     if len(intent.cases) > 1:
@@ -46,6 +54,13 @@ def compared_parts(question: str, intent: Intent) -> dict[str, str]:
 
 def _sides(question: str) -> dict[str, str]:
     """The two sides of a comparison, each with a question about it alone."""
+    if more := _MORE_OF_TWO.match(question):
+        lead, left, right = more.groups()
+        return {left: f"{lead}{left}有多少?", right: f"{lead}{right}有多少?"}
+    if (both := _BOTH_HAVE_ONE.match(question)) and re.search(DIFFERENT, both[5]):
+        owner, one, other_owner, other, _ = both.groups()
+        both_names = f"{owner}{one}", f"{other_owner or owner}{other}"
+        return {name: f"{name}是什么?" for name in both_names}
     found = _SIDES.match(question)
     # 法院的建议和审查的建议各有多少: the second 的 is inside its side as the first one is.
     if found and "的" in re.sub(_IN_QUOTES, "", found[1]):

@@ -19,7 +19,7 @@ from embeddings.fold import fold
 from rag.evidence import Evidence
 from rag.followup import Completed, Talk, complete, continues, joined, own_topic, stands_alone
 from rag.linear import fitted
-from rag.questions import tagger
+from rag.tagging import tagger
 from rag.types import Stage
 
 N_BACK = 50  # earlier questions that are gone back to
@@ -178,10 +178,7 @@ class Conversation:
         question, context = completed.question, completed.context
         before = yield from self.look_up(context, self.filters)
         if self._found(before) and before.intent.kind != "across":
-            document, case = _home(before)
-            there = replace(
-                self.filters or NO_FILTERS, documents=(document,), cases=(case,) if case else ()
-            )
+            there = (self.filters or NO_FILTERS).within(*_home(before))
             found = yield from self.look_up(question, there, context=context)
             if self._found(found):
                 bare = yield from self.look_up(question, there)

@@ -9,11 +9,13 @@ from corpus.outline import chinese_numeral
 from corpus.types import Chunk, Document
 from embeddings.encoder import Encoder
 from rag.across import Literals, literal_topics, stands_in
+from rag.clauses import asked_apart
 from rag.compared import compared_parts
 from rag.confidence import confidence
 from rag.followup import Form
 from rag.library import Library
-from rag.questions import Intent, about_both, about_one, named_places, read_intent, topic
+from rag.places import named_places
+from rag.questions import Intent, about_both, about_one, read_intent, topic
 from rag.sections import Section, list_cases, rank_sections
 from rag.select import Asked, Candidate, candidates
 from rag.types import Hit
@@ -24,6 +26,7 @@ OpenDocument = Callable[[int], tuple[Document, Sequence[Chunk]]]
 
 LITERAL_CONFIDENCE = 0.95  # of a question over all cases whose topic stands in one
 
+ELSEWHERE = 1.5  # score by which one of several things must be better answered in another case
 CLEARLY = 1.0  # logits by which the reader must prefer one number or date to the others
 
 _ASKING = re.compile(r"多少|(?<![好十])几(?!乎|年来)|多[大高长久快]|何时|哪|什么|谁")
@@ -41,7 +44,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of the things that a question compares, with its own evidence."""
+    """One of the things that a question compares or asks for, with its own evidence."""
 
     name: str
     candidates: tuple[Candidate, ...]
@@ -59,7 +62,7 @@ class Evidence:
     sections: tuple[Section, ...] = ()  # for questions that ask for a list, best first
     confidence: float = 0.0  # 0 to 1: how surely the documents answer
     n_cases: int = 0  # in all documents that the filters let through
-    parts: tuple[Part, ...] = ()  # for comparisons
+    parts: tuple[Part, ...] = ()  # of a comparison, or of a question for several things
     short: tuple[int, int] | None = None  # the words of the best sentence that answer by themselves
     form: Form = ""  # how the answer is wanted
     literals: Literals = ()  # what a case must hold one of, for questions over all cases
@@ -94,19 +97,7 @@ def gather(
         asked = Asked(own, text, sources.encoder, matcher, library.reader, scope, context)
         return asked, candidates(asked, own_hits)
 
-    sides = compared_parts(question, intent)
-    if intent.kind == "compare" and not sides:
-        intent = about_one(question, intent)
-    asked, found = select(question, intent, hits)
-    if found and _speaks_of_all(found[0], intent) and about_both(question, intent) != intent:
-        intent = about_both(question, intent)
-        sides = compared_parts(question, intent)
-        asked, found = select(question, intent, hits)
-    parts = [_part(name, text, intent, sources, select) for name, text in sides.items()]
-    parts = _by_themselves(parts, intent)
-    if _one_sentence(parts, intent):
-        intent, parts = about_one(question, intent), []
-        asked, found = select(question, intent, hits)
+    intent, parts, (asked, found) = _settled(question, intent, hits, sources, select)
     sections: list[Section] = []
     if intent.overview and intent.kind == "across":
         listed = list_cases(_opened(sources, open_document), intent.places)
@@ -114,9 +105,11 @@ def gather(
     elif intent.overview or intent.kind in ("list", "how"):
         sections = rank_sections(asked, hits, open_document)
     literals = literal_topics(question, intent, found) if intent.kind == "across" else ()
-    sure = LITERAL_CONFIDENCE if any(stands_in(literals, c.text) for c in found) else 0.0
-    if intent.overview and sections:
-        sure = LITERAL_CONFIDENCE
+    said = any(stands_in(literals, c.text) for c in found) or (intent.overview and sections)
+    sure = [LITERAL_CONFIDENCE if said else 0.0, confidence(found), *(p.confidence for p in parts)]
+    if not parts:
+        parts = [_thing(text, found, sources, select) for text in _things(question, intent)]
+        sure.append(min((part.confidence for part in parts), default=0.0))
     return Evidence(
         question=question,
         intent=intent,
@@ -124,11 +117,50 @@ def gather(
         candidates=tuple(found),
         sections=tuple(sections),
         parts=tuple(parts),
-        confidence=max([sure, confidence(found), *(p.confidence for p in parts)]),
+        confidence=max(sure),
         n_cases=library.store.n_cases(sources.filters or NO_FILTERS),
         literals=literals,
         short=short_answer(asked, found[0]) if found and intent.kind == "fact" else None,
     )
+
+
+def _settled(
+    question: str, intent: Intent, hits: Sequence[Hit], sources: Sources, select: Select
+) -> tuple[Intent, list[Part], tuple[Asked, list[Candidate]]]:
+    """What is asked once it is clear whether things are compared, with those things."""
+    sides = compared_parts(question, intent)
+    if intent.kind == "compare" and not sides:
+        intent = about_one(question, intent)
+    selected = select(question, intent, hits)
+    best = selected[1][:1]
+    if best and _speaks_of_all(best[0], intent) and about_both(question, intent) != intent:
+        intent = about_both(question, intent)
+        sides = compared_parts(question, intent)
+        selected = select(question, intent, hits)
+    parts = [_part(name, text, intent, sources, select) for name, text in sides.items()]
+    parts = _by_themselves(parts, intent)
+    if _one_sentence(parts, intent):
+        intent, parts = about_one(question, intent), []
+        selected = select(question, intent, hits)
+    return intent, parts, selected
+
+
+def _things(question: str, intent: Intent) -> tuple[str, ...]:
+    """The things that are asked for one after another, where that is all a question does."""
+    return asked_apart(question) if intent.kind in ("fact", "how", "list") else ()
+
+
+def _thing(text: str, found: Sequence[Candidate], sources: Sources, select: Select) -> Part:
+    """One of several things that are asked for, looked for where the whole is answered first."""
+    intent = read_intent(text, sources.library.store.places())
+    _, best = select(text, intent, sources.search(text, sources.filters))
+    if found and best:
+        chunk = found[0].hit.chunk
+        there = (sources.filters or NO_FILTERS).within(chunk.document_id, chunk.case)
+        _, near = select(text, intent, sources.search(text, there))
+        if near and best[0].score - near[0].score < ELSEWHERE:
+            best = near
+    return Part(text, tuple(best), confidence(best))
 
 
 def _part(name: str, text: str, whole: Intent, sources: Sources, select: Select) -> Part:

@@ -16,6 +16,7 @@ from corpus.outline import chinese_numeral
 from corpus.types import Chunk
 from embeddings.fold import fold
 from rag.across import speaking
+from rag.confidence import confidence
 from rag.config import AnswerConfig
 from rag.evidence import Evidence, Part
 from rag.premise import corrections
@@ -24,6 +25,8 @@ from rag.select import Candidate
 from rag.types import Cancel, Citation, Delta, Draft, Sentence, Table
 from rag.wanted import marks
 
+SAID_WITHIN = 1.0  # what is said answers another question too if it trails its best so little
+NEVER = -1e4
 MAX_SENTENCES = 4  # of an answer to a question for a fact
 
 
@@ -177,17 +180,37 @@ class ExtractiveAnswerer:
         """The sentence that holds the answer, and others where it is not sure which one does."""
         writer = _Writer(evidence)
         best = evidence.candidates[0]
-        room = self.config.max_chars
         n = worth_saying(evidence.candidates)
         rivals = [
             c for c in evidence.candidates[n:MAX_SENTENCES] if _contradicts(c.text, best.text)
         ]
-        for candidate in (*evidence.candidates[:n], *rivals):
-            if candidate is best or len(candidate.text) <= room:
+        said = self._with_parts(evidence, [*evidence.candidates[:n], *rivals])
+        room = self.config.max_chars
+        for candidate in said:
+            if candidate is said[0] or len(candidate.text) <= room:
                 writer.add_candidate(candidate, short=evidence.short if candidate is best else None)
                 room -= len(candidate.text)
-        note = "".join(corrections(evidence.question, [best.text]))
+        note = "".join(corrections(evidence.question, [said[0].text]))
         return writer.draft(lead=_lead(writer.citations), note=note)
+
+    def _with_parts(self, evidence: Evidence, said: list[Candidate]) -> list[Candidate]:
+        """What is said, and what answers the other things that are asked for.
+
+        A question for several things may be answered by one sentence, or by none as a whole.
+        """
+        if not evidence.parts:
+            return said
+        whole = confidence(evidence.candidates) >= self.config.refuse_below
+        found = list(said) if whole else []
+        for part in evidence.parts:
+            if part.confidence < self.config.refuse_below:
+                continue
+            best = part.candidates[0]
+            places = {_place(candidate) for candidate in found}
+            own = [c.score for c in part.candidates if _place(c) in places]
+            if best.score - max(own, default=NEVER) > SAID_WITHIN:
+                found.append(best)
+        return found or said
 
     def _whole_passage(self, evidence: Evidence) -> Draft:
         """Everything that the best passage says, in its order."""
@@ -212,7 +235,8 @@ class ExtractiveAnswerer:
             if not chosen or len(candidate.text) <= room:
                 chosen.append(candidate)
                 room -= len(candidate.text)
-        for candidate in sorted(chosen, key=lambda c: c.start):
+        in_order = sorted(chosen, key=lambda c: c.start)
+        for candidate in self._with_parts(evidence, in_order):
             writer.add_candidate(candidate)
         return writer.draft(lead=_lead(writer.citations))
 

@@ -11,7 +11,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rag.questions import mentioned_places, named_places, read_intent, topic
+from rag.places import mentioned_places, named_places
+from rag.questions import read_intent, topic
 
 Form = Literal["", "detail", "table"]  # how an answer is wanted once more
 
@@ -24,6 +25,10 @@ _BACKWARD = re.compile(
     r"它们?|他们|该(?:市|省|区|案例|平台|机制|项目|院|系统|改革|制度|模式|做法)|其(?=[\u4e00-\u9fff])(?!他|它|实|中|余)|"
     r"上述|前面|刚才|上面|前者|后者|这(?:个|些|项|种|家|里|一|几|两|套|样)?|那(?:个|些|项|种|家|里|几|两|套|边)|此(?:案|举|项)|\b(?:it|its|they|that|this)\b",
     re.IGNORECASE,
+)
+# A question that opens with what it is about in a pronoun has nothing else to be about.
+_ITS_SUBJECT = re.compile(
+    r"^\s*(?:那么?|请问|然后)?(?:它们?|他们|该(?:市|省|区|案例|平台|机制|项目|院|系统|改革|制度|模式|做法))"
 )
 _TAIL = re.compile(r"呢\s*[?？。!！]*\s*$")
 _STRIP = re.compile(
@@ -108,7 +113,7 @@ def complete(question: str, previous: str, places: Collection[str] = ()) -> Comp
         return Completed(_without(bare, turned_from), excluded=turned_from)
     if substituted := _substitute(previous, rest, places):
         return Completed(substituted)
-    if _has_no_topic(question, previous, places):
+    if _ITS_SUBJECT.search(question) or _has_no_topic(question, previous, places):
         return Completed(question, follows=True, context=previous)
     # Places that the documents may know nothing of, and that were not spoken of.
     elsewhere = {*mentioned_places(question)} - {*mentioned_places(previous, places)}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from embeddings.fold import fold
-from rag.questions import tagger
+from rag.tagging import tagger
 
 Kind = Literal["title", "place", "organisation"]
 

@@ -42,9 +42,9 @@ def corrections(question: str, sentences: Sequence[str]) -> list[str]:
 def _is_claim(quantity: Quantity) -> bool:
     """Whether a quantity is a figure with a measure; 第五条 and 2024年 say which, not how much."""
     measured = bool(quantity.unit or quantity.values[0] > 9)
-    return (
-        quantity.kind in ("number", "percent") and measured and bool(_FIGURE.search(quantity.text))
-    )
+    # 一次, 一大堆: nobody counts with 一.
+    counted = bool(_FIGURE.search(quantity.text)) and not quantity.text.startswith("一")
+    return quantity.kind in ("number", "percent") and measured and counted
 
 
 def _rivals(claimed: Quantity, known: Quantity) -> bool:

@@ -8,14 +8,12 @@ import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from corpus.errors import QuestionError
 from corpus.outline import chinese_number
-
-if TYPE_CHECKING:
-    from rjieba import Jieba
+from rag.places import mentioned_places, named_places, short_place
+from rag.tagging import tagger
 
 MAX_QUESTION = 2_000  # characters
 
@@ -32,8 +30,14 @@ _ACROSS = re.compile(
     r"which (?:cases|cities|places)|all (?:the )?cases",
     re.IGNORECASE,
 )
-# 哪些案例提到…?请分别说明: every case is told of anyway.
-_ADDENDUM = re.compile(r"[,。;?]\s*(?:请(?!问)|各(?:自|都)?(?:讲|说|写))(?!.*案例)[^,。;?]*")
+# Every case is told of anyway: 哪些案例提到…?请分别说明, 跟谁签的; and 整理一下 says nothing.
+_ADDENDUM = re.compile(
+    r"^(?:请(?!问)|帮|麻烦|把)|各(?:自|都|是|做|讲|说|写|用|占|有|给)|[逐每][个一条]|分别|一?句|(?:是|有|做了?|叫|跟|和|给|降的?是?)?"
+    r"(?:什么|啥|谁|哪[些几里个家]|多少|怎么|如何|哪)"
+)
+_SAYS_NOTHING = re.compile(
+    r"[请帮我给你您再先想要]|整理|梳理|汇总|归纳|总结|列[举出]?|查[找]?|找|看|问|说|一下|下|领导|一?起|跨案例|用|做|别漏|谢谢"
+)
 _MORE = (
     r"(?:哪一?[个种类项边头家]|谁)"
     r"(?=[^,。?]{0,12}?(?<!最)(?:更|[大高多早快短长少]\s*(?:[?,。]|$)))"
@@ -42,14 +46,15 @@ _MORE = (
 _DIFFERS = (
     r"[上,]?(?:有|的)?(?:什么|何|啥|哪些)?(?:(?:不同|不一样|相同)(?:点|之处)?(?=\s*(?:[?,。、;]|$|是什么|在哪))|"
     r"区别|差别|差异|异同|共同点)(?:是什么|在哪[里儿]?)?|"
-    r"一样吗|是一回事吗|(?<![顺逆误温时])相?差(?:了|在)?(?=多少|哪)"
+    r"一样吗|是(?:不是)?(?:一回事|一码事|一个(?:东西|活动|平台|系统)|同一[^,。?]{1,4})[吗不]?(?=[?]?$)|"
+    r"(?<![顺逆误温时])相?差(?:了|在)?(?=多少|哪)"
 )
 DIFFERENT = f"{_DIFFERS}|{_MORE}"
 # 不同 joins nothing, nor does the 同 of 合同, 同意 or 同比.
 JOIN = r"(?:[和与跟]|(?<![不相共合协陪])同(?![意时比样类期一步行])|以及)"
 _COMPARE = re.compile(
     rf"{_DIFFERS}|(?:{JOIN}|、|还是).{{1,40}}{_MORE}|"
-    r"对比|比较一下|相比(?!上年|去年|同期|以往|之前)|"
+    r"[^,。?]{2}[多少]还是[^,。?]{2}|对比|比较一下|相比(?!上年|去年|同期|以往|之前)|"
     # 各地, 各部门 are no sides.
     rf"(?:{JOIN}|、).{{1,30}}(?:分别|各自|各(?=[是有由起做用发推管查省减压增扩变干立设办多几]))|"
     r"^(?:请|帮我)?(?:比较|比一比|比一下)|compare|difference",
@@ -57,7 +62,7 @@ _COMPARE = re.compile(
 )
 _LIST = re.compile(
     r"哪些|哪几|哪[两二三四五六七八九十\d]|包括什么|包含什么|有什么(?:措施|做法|举措|办法|内容|功能|成效|新)|"
-    r"(?:什么|啥)(?:措施|做法|举措|办法)|具体(?:措施|做法|举措|内容)|列出|列举|一一|分别(?:是|有|指|为)|"
+    r"(?:什么|啥)(?:措施|做法|举措|办法)|具体(?:措施|做法|举措|内容)|列出|列举|列[明清全]|一一|逐[项一个条]|分别(?:是|有|指|为)|"
     r"(?<![第\d])[两二三四五六七八九十\d](?:大块|大|个|项|条|种|件|类|步|块|重|方面|点)[^,。?]{0,10}(?:什么|啥|哪|怎么讲)|"
     r"几(?:个|项|条|种|大|方面|点|类)(?:方面)?(?:措施|做法|举措|内容|创新|突破|机制)|"
     r"(?:措施|做法|举措|内容|亮点|经验|成效|要点)(?:有|是)?(?:哪|什么|啥|\?|$)|"
@@ -100,7 +105,7 @@ _CONTACT = re.compile(
     rf"{_REACHED_BY}(?:多少|几|什么|哪|啥)|(?:打|拨)(?:哪个|什么|啥|几号)|{_ONLY_NAMED}{_REACHED_BY}[?]?$"
 )
 _WHERE = re.compile(
-    r"哪里|哪儿|在哪(?![个些家位一])|何处|何地|什么地方|哪个地方|地点(?:是|在|为)?[?]?$|\bwhere\b",
+    r"哪里|哪儿|在哪(?![个些家位一几])|何处|何地|什么地方|哪个地方|地点(?:是|在|为)?[?]?$|\bwhere\b",
     re.IGNORECASE,
 )
 _NAME = re.compile(
@@ -131,7 +136,6 @@ _MEASURES = re.compile(
 )
 _SPEAKS = re.compile(r"提到|涉及|关于|用到|使用|采用|出现|包含|讲到|说到|谈到")
 _SPECIFIC = re.compile(r"《[^》]{2,60}》|第[一二三四五六七八九十百\d]{1,5}[条款章]")
-_SUFFIX = re.compile(r"(?:自治区|自治州|自治县|新区|地区|省|市|县|区)$")
 _FILLER = re.compile(
     r"请问|请教|麻烦问?一?下|想问一?下|我想(?:知道|了解|问)|能不能|可不可以|能否|是否|有没有|是不是|吗|呢|啊|吧|呀|"
     r"请|帮我|告诉我|介绍一下|说说|讲讲|说一下|讲一下|一下|到底|究竟|大概|大约|"
@@ -230,11 +234,32 @@ def _asking(question: str) -> str:
     )
 
 
+def without_addenda(question: str) -> str:
+    """A question over all cases without the clauses that add nothing to what they are to hold."""
+    found = _ACROSS.search(question)
+    if not found:
+        return question
+    clauses = re.findall(r"[^,。;:?!]+[,。;:?!]*", question)
+    at, asking = 0, 0
+    for i, clause in enumerate(clauses):
+        if at <= found.start() < at + len(clause):
+            asking = i
+        at += len(clause)
+    before = [c for c in clauses[:asking] if _words_of(_SAYS_NOTHING.sub("", c))]
+    after = clauses[asking + 1 :]
+    if before or len(_words_of(topic(_ACROSS.sub("", clauses[asking])))) > 1:
+        after = [c for c in after if not _ADDENDUM.search(c.strip())]
+    return "".join([*before, clauses[asking], *after]).rstrip(",:;")
+
+
+def _words_of(text: str) -> str:
+    return re.sub(r"[\s,。;:?!里中]", "", text)
+
+
 def read_intent(question: str, places: Collection[str] = ()) -> Intent:
     """Tell what `question` asks for; `places` are the places of the documents."""
     question = unicodedata.normalize("NFKC", question)
-    if _ACROSS.search(question):
-        question = _ADDENDUM.sub("", question)
+    whole, question = question, without_addenda(question)
     wants: Wants = ""
     patterns: tuple[tuple[Wants, re.Pattern[str]], ...] = (
         ("date", _DATE),
@@ -250,6 +275,8 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
         if pattern.search(asked):
             wants = name
             break
+    if whole != question and _NUMBER.search(_ACROSS.sub("", whole)):
+        wants = "number"  # of every case
     named = named_places(question, places)
     kind = _kind(question, wants, len(named))
     defined = _DEFINITION.search(question) if kind == "fact" else None
@@ -269,7 +296,10 @@ def read_intent(question: str, places: Collection[str] = ()) -> Intent:
         places=named,
         years=years,
         cases=cases,
-        mentions=(*mentioned_places(question, named), *_SPECIFIC.findall(question)),
+        mentions=(
+            *mentioned_places(CASE_REFERENCE.sub(" ", question), named),
+            *_SPECIFIC.findall(question),
+        ),
         focus=focus(question) if kind == "fact" else "",
         measures=bool(_MEASURES.search(question)),
         topic=topic(about),
@@ -313,50 +343,6 @@ def about_one(question: str, intent: Intent) -> Intent:
     return replace(intent, kind=kind, focus=focus(question) if kind == "fact" else "")
 
 
-# Words that the dictionary has for places, and with 区 or 县 too.
-_NO_PLACES = frozenset(
-    {"新建", "古城", "新城", "大城", "大城市", "上街", "太平", "平原", "高原", "新华"}
-)
-_NO_COUNTRIES = {"EU", "EZ", "UN", "XA", "XB", "ZZ"}  # unions, and what stands for no place
-_GOVERNED = ("省", "市", "县", "区", "州", "新区", "地区", "自治区", "自治州", "自治县")
-_FACILITY = re.compile(r"(?<=..)(?:港|站|机场|口岸)$")  # 烟台港 lies where 烟台 is spoken of
-
-
-def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, ...]:
-    """All places that the question names, short: those of the dictionary and the known ones."""
-    found = [short_place(place) for place in known]
-    # 三中 of 案例三中 is in the dictionary.
-    for word, tag in tagger().tag(CASE_REFERENCE.sub(" ", question)):
-        short = _FACILITY.sub("", short_place(word))
-        if tag == "ns" and _is_place(short):
-            found.append(short)
-    return tuple(dict.fromkeys(found))
-
-
-@lru_cache(maxsize=4_096)
-def _is_place(short: str) -> bool:
-    """Whether a short name is that of a country or of what has a government of its own.
-
-    The dictionary tags much else as places (太多, 山沟), but has 深圳市 beside 深圳.
-    """
-    if len(short) < 2 or short in _NO_PLACES:
-        return False
-    kinds = ("", *_GOVERNED) if short[-1] in "州旗盟" else _GOVERNED
-    return short in _countries() or any(
-        tagger().has_word(short + kind) and tagger().tag(short + kind)[0][1] == "ns"
-        for kind in kinds
-    )
-
-
-@cache
-def _countries() -> frozenset[str]:
-    from babel import Locale  # takes a while to load
-
-    names = Locale("zh").territories.items()
-    countries = [name for code, name in names if code.isalpha() and code not in _NO_COUNTRIES]
-    return frozenset(re.sub(r"^中国(?=.)|特别行政区$", "", name) for name in countries)
-
-
 _COPULA = frozenset({"是", "为", "有", "叫", "达", "达到", "共", "约", "大概", "能", "的"})
 _ASKING = frozenset(
     {"多少", "几", "什么", "谁", "哪", "哪个", "哪家", "哪位", "哪里", "哪儿", "多大", "多长"}
@@ -396,29 +382,6 @@ def focus(question: str) -> str:
 def _is_noun(tagged: tuple[str, str]) -> bool:
     word, tag = tagged
     return len(word) > 1 and tag[0] in "nvl" and tag not in ("ns", "nr", "ul", "uj")
-
-
-@cache
-def tagger() -> "Jieba":
-    """The dictionary as it comes, which cuts and tags words; one for all, it takes 40 MB."""
-    from rjieba import Jieba
-
-    return Jieba()
-
-
-def short_place(place: str) -> str:
-    """The name of a place as it is spoken: 深圳 for 深圳市."""
-    return _SUFFIX.sub("", place)
-
-
-def named_places(question: str, places: Collection[str]) -> tuple[str, ...]:
-    """The places among `places` that the question names, in full or without 省, 市, 县, 区."""
-    found = []
-    for place in places:
-        short = short_place(place)
-        if len(short) > 1 and (at := question.find(short)) >= 0:
-            found.append((at, place))
-    return tuple(place for _, place in sorted(found))
 
 
 def topic(question: str) -> str:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from embeddings.fold import fold
 from embeddings.words import WordVectors
 from rag.match import term_and_word_sets
-from rag.questions import tagger
+from rag.tagging import tagger
 
 FILE = Path(str(files("rag") / "reader.safetensors"))
 MAX_WORDS = 192  # of a sentence; what comes later is not read

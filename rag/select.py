@@ -23,10 +23,11 @@ from rag.followup import joined
 from rag.instructions import orders
 from rag.linear import fitted
 from rag.match import CONTEXT_SHARE, Matcher, term_and_word_sets, titled
+from rag.places import speaks_of
 from rag.questions import Intent
 from rag.reader import Place, Reader
 from rag.types import Hit
-from rag.wanted import answer_kind
+from rag.wanted import answer_kind, lists_as_many, things_asked_for
 
 MAX_CANDIDATES = 400  # sentences that are looked at
 NO_NEIGHBOUR = -6.0  # stands for what the reader says of a sentence that there is not
@@ -61,10 +62,11 @@ FEATURES = (
     "after",  # and of the one after it
     "around",  # and of the best in the chunk
     "names",  # log of how many it lists
+    "counted",  # 1: it lists as many as the question says there are, -1: another number of them
 )
 # What the fitted weights of `rag/weights.json` are pulled to.
 _PRIOR = (1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.45, 0.02, 0.6, 0.4, 0.3, -0.1, 0.5, 0.3)
-PRIOR = np.array([*_PRIOR, 0.5, *[0.0] * 8])
+PRIOR = np.array([*_PRIOR, 0.5, *[0.0] * 9])
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +215,14 @@ def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
                 read[i],
             ]
         )
-    return np.concatenate([np.array(rows, float), _standing(found, read)], axis=1)
+    return np.concatenate([np.array(rows, float), _standing(asked.question, found, read)], axis=1)
 
 
-def _standing(found: Sequence[_Found], read: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def _standing(
+    question: str, found: Sequence[_Found], read: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
     """Where each sentence stands in its chunk and among what: the last columns of FEATURES."""
+    n_things = things_asked_for(question)
     rows: list[list[float]] = []
     for _, group in groupby(found, key=lambda one: one[0].rank):
         texts = [text for *_, text in group]
@@ -234,6 +239,7 @@ def _standing(found: Sequence[_Found], read: npt.NDArray[np.float32]) -> npt.NDA
                 said[at + 2],
                 best,
                 math.log1p(text.count("、")),
+                lists_as_many(n_things, text),
             ]
             for at, text in enumerate(texts)
         ]
@@ -243,11 +249,11 @@ def _standing(found: Sequence[_Found], read: npt.NDArray[np.float32]) -> npt.NDA
 def _place_fits(asked: Asked, hit: Hit) -> float:
     text = asked.scope(hit)
     named = (*asked.intent.mentions, *asked.intent.years)
-    absent = [name for name in named if name not in text]
+    said = [speaks_of(text, name) for name in named]
     if asked.intent.kind in ("compare", "across"):  # each case answers for one of the places
-        return -1.0 if absent and len(absent) == len(named) else 0.0
-    if absent:
-        return -1.0
+        return max(said, default=1.0) - 1.0
+    if min(said, default=1.0) < 1:
+        return min(said) - 1.0
     # A figure of another city: 深圳呢? must not be answered from 广州 because both come up there.
     here = f"{hit.chunk.heading} {hit.chunk.text}"
     cities = [place for place in asked.intent.places if place.endswith("市")]

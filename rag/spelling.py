@@ -17,7 +17,7 @@ from embeddings.lexical import LexicalView
 from embeddings.tokens import is_word, pieces, terms
 from rag.indexes import index_text
 from rag.names import QUOTED, squash
-from rag.questions import short_place
+from rag.places import short_place
 from rag.sounds import sounding_like
 
 _LENGTHS = (4, 3, 2)  # characters of a word that is looked for, the surest first

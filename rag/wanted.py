@@ -10,7 +10,8 @@ from functools import lru_cache
 from corpus.outline import chinese_number
 from rag.figures import TIME, figure_kind, figures, wanted_figures
 from rag.numbers import quantities
-from rag.questions import Intent, tagger
+from rag.questions import Intent
+from rag.tagging import tagger
 
 # When a thing happens again and again, or by when.
 _TIME = re.compile(
@@ -81,10 +82,39 @@ def _only_counted(question: str, text: str) -> bool:
     return n >= _MANY and counted and len(re.findall("[、;；]|”“", text)) < n // 2
 
 
+# 哪三种, 四个创新各是什么: how many things there are, as the question has it.
+_N_THINGS = re.compile(
+    r"(?<![第\d.几数近两一二三四五六七八九十])([两二三四五六七八九十]|\d{1,2})(?:大块|大|个|项|条|种|类|步|块|重|方面|点|家|款|位|件)"
+)
+_ASKS_THINGS = re.compile("哪|什么|啥|[列逐]|分别|各是|讲讲|说说")
+_LISTED = re.compile("[^、,，;；。:：“”等]+(?:、[^、,，;；。:：“”等]+)+")
+_IN_BRACKETS = re.compile("[(（][^)）]*[)）]")
+_QUOTED_LISTED = re.compile("(?:“[^”]+”[、和及与]?){2,}")
+
+
+def things_asked_for(question: str) -> int:
+    """How many things a question wants to have named, 0 if it does not say."""
+    found = _N_THINGS.search(question) if _ASKS_THINGS.search(question) else None
+    return chinese_number(found[1]) if found else 0
+
+
+def lists_as_many(n: int, text: str) -> float:
+    """Whether a sentence lists `n` things: 1; -1 if it lists others; 0 if it lists none."""
+    if n < 2:
+        return 0.0
+    text = _IN_BRACKETS.sub("", text)
+    listed = {
+        run.count("、") + 1 + bool(re.search("和|及", run.rsplit("、", 1)[1]))
+        for run in _LISTED.findall(text)
+    }
+    listed |= {run.count("“") for run in _QUOTED_LISTED.findall(text)}
+    return 1.0 if n in listed else -1.0 if listed else 0.0
+
+
 # 哪些企业 may mean a kind of them.
 _ASKS_FIRM = re.compile(
-    r"哪(?:[个一几]|[两二三四五六七八九十]|\d+)?[家个][^,。?]{0,4}(?:公司|企业|厂商|厂家|供应商|开发商)|"
-    r"哪(?:些|几家|个)?(?:厂商|厂家|供应商|开发商)"
+    r"哪(?:[个一几]|[两二三四五六七八九十]|\d+)?[家个][^,。?给为帮让向对]{0,4}(?:公司|企业|厂商|厂家|供应商|开发商)|"
+    r"哪(?:些|几家|个)?(?:厂商|厂家|供应商|开发商)|哪一?家(?=的|做|开发|研发|运营|生产|供货)"
 )
 _ASKS_PERSON = re.compile(
     r"(?:[长任记官师员士人席裁]|负责人|联系人)(?:是|叫|都?有)?(?:谁|哪位)|谁(?:是|任|当)|"

@@ -14,9 +14,9 @@ from rag.compared import compared_parts
 from rag.english import chinese_keywords, is_english
 from rag.followup import complete
 from rag.match import common_substring
-from rag.questions import MAX_QUESTION, clean_question, read_intent
+from rag.questions import MAX_QUESTION, clean_question, read_intent, without_addenda
 from rag.types import Answer, Delta, Draft, Filters, Stage
-from rag.wanted import answer_kind, marks
+from rag.wanted import answer_kind, lists_as_many, marks, things_asked_for
 
 PLACES = ["深圳市", "广州市", "广东省", "东莞市"]
 
@@ -223,6 +223,23 @@ def test_some_and_how_many_within_another_question_ask_for_no_number(question) -
     assert read_intent(question, PLACES).wants != "number"
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "counted"),
+    [
+        ("有哪三种模式?", "实施“甲”“乙”“丙”等改革", 1.0),
+        ("有哪三种模式?", "建设信息库、专家库和案例库", 1.0),
+        ("有哪三种模式?", "建设信息库、专家库", -1.0),
+        ("有哪三种模式?", "建设信息库", 0.0),
+        ("有哪些模式?", "建设信息库、专家库", 0.0),
+        ("那四家公司是哪几家?", "推进甲公司、乙(杭州)公司、丙公司、丁公司等4家公司接入", 1.0),
+        ("几十家企业靠什么活过来?", "甲、乙、丙", 0.0),
+        ("为三家企业办了证?", "甲、乙、丙", 0.0),
+    ],
+)
+def test_a_sentence_may_list_as_many_as_are_asked_for(question, text, counted) -> None:
+    assert lists_as_many(things_asked_for(question), text) == counted
+
+
 @pytest.mark.parametrize("question", ["审理哪几类案件?", "推行了哪几种做法", "哪几个案例提到前海"])
 def test_which_kinds_is_no_question_for_a_number(question) -> None:
     assert read_intent(question, PLACES).wants != "number"
@@ -235,6 +252,10 @@ def test_which_kinds_is_no_question_for_a_number(question) -> None:
         ("快审和和解,用时有什么区别?", ["快审", "和解"]),
         ("行政处罚和异常名录的修复,申请的地方有啥不一样?", ["行政处罚", "异常名录"]),
         ("“三联三同”和“三地一锁”有何区别?", ["“三联三同”", "“三地一锁”"]),
+        ("香港钱包跟硬钱包是一个东西吗?", ["香港钱包", "硬钱包"]),
+        ("法院有个“一张图”,海关也有个“一张图”,是一回事吗?", ["法院“一张图”", "海关“一张图”"]),
+        ("管的项目多还是盯的网站多", ["管的项目", "盯的网站"]),
+        ("广州缴税多少,深圳可受理的商户多少", ["广州市", "深圳市"]),
     ],
 )
 def test_what_is_compared_is_told_apart(question, parts) -> None:
@@ -290,6 +311,23 @@ def test_a_place_with_a_bracket_in_its_name_can_be_compared() -> None:
     places = ["深圳(前海", "广州市"]
     question = "广州和深圳(前海有什么不同?"
     assert set(compared_parts(question, read_intent(question, places))) == set(places)
+
+
+def test_a_question_for_two_things_is_answered_with_a_sentence_for_each(assistant) -> None:
+    answer = assistant.ask("CA互通平台什么时候上线,另外企业买证书省了多少?").answer
+    assert "2022年7月" in answer
+    assert "万元" in answer
+    # One sentence that answers both is enough.
+    answer = assistant.ask("修一条信息按多少钱算,一共能省多少?")
+    assert len(answer.citations) == 1
+
+
+def test_a_question_over_all_cases_is_looked_up_without_what_it_adds() -> None:
+    question = "整理一下:哪些案例提到前海?跟谁合作的,逐个写清楚"
+    assert without_addenda(question) == "哪些案例提到前海?"
+    assert read_intent(question, PLACES).topic == "前海"
+    question = "各案例里,企业的成本分别省了多少?"
+    assert without_addenda(question) == question
 
 
 def test_what_only_names_both_sides_does_not_tell_them_apart(assistant) -> None:
