@@ -70,6 +70,7 @@ class Watcher:
         self._before: dict[str, Stamp] | None = None
         self._unread: dict[str, _Unread] = {}
         self._notices: dict[str, list[Notice]] = {}
+        self._walk_s = 0.0  # what finding all files took the last time
         self.state = WatchState(str(self._folder))
 
     def run(
@@ -81,7 +82,7 @@ class Watcher:
     ) -> None:
         """Look again and again; `changed` is told when something was done or went wrong."""
         while not stop.is_set():
-            before, began = self.state, time.monotonic()
+            before = self.state
             try:
                 self.look(stop.is_set)
             except (UserError, OSError) as error:
@@ -90,7 +91,7 @@ class Watcher:
                     _LOG.warning("%s", error)
             if (self.state.changed, self.state.problem) != (before.changed, before.problem):
                 changed(self.state)
-            stop.wait(max(every_s, (time.monotonic() - began) / _SHARE))
+            stop.wait(max(every_s, self._walk_s / _SHARE))
 
     def look(self, cancelled: Callable[[], bool] = lambda: False) -> WatchState:
         """Look once, and add and remove what has changed.
@@ -100,7 +101,9 @@ class Watcher:
         UserError
             If the folder cannot be read or the library not be written to; nothing is removed then.
         """
+        began = time.monotonic()
         found = self._files()
+        self._walk_s = time.monotonic() - began
         before, self._before = self._before, found
         settled = {p: s for p, s in found.items() if before is not None and before.get(p) == s}
         seen = self._library.store.watched_files(str(self._folder))

@@ -1,6 +1,7 @@
 """A library follows a folder; only what came from it is removed again."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -223,6 +224,28 @@ def test_a_folder_that_stays_away_is_logged_once(folder, watcher, caplog):
     stop.set()
     runner.join(10)
     assert [record.getMessage().count("不存在") for record in caplog.records] == [1]
+
+
+def test_a_long_addition_does_not_put_off_the_next_look(library, folder, watcher, monkeypatch):
+    (folder / "灯.txt").write_text(LIGHT, "utf-8")
+    now, waits, stop = [0.0], [], threading.Event()
+    add = library.add
+
+    def slow(*args, **kwargs):
+        now[0] += 600
+        return add(*args, **kwargs)
+
+    def wait(seconds):
+        waits.append(seconds)
+        if len(waits) == 3:
+            stop.set()
+
+    monkeypatch.setattr(library, "add", slow)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(stop, "wait", wait)
+    watcher.run(stop, every_s=1.0)
+    assert now[0] == 600  # it was added
+    assert waits == [1.0, 1.0, 1.0]
 
 
 def test_running_survives_errors_and_stops(library, folder, watcher):
