@@ -26,7 +26,7 @@ from rag.types import Draft, Filters
 Rows = tuple[Array, Array, Array]  # features (n, f), labels (1 = answerable) and weights (n,)
 
 N_OFF_TOPIC = 75  # questions of each other dev set
-STRANGER_WEIGHT = 4.0  # of a question about anything else, in the refusal model
+STRANGER_WEIGHT = 12.0  # of a question about anything else, in the refusal model
 UNANSWERABLE_WEIGHT = 2.0  # of one question that somebody wrote to be unanswerable
 NEAR_MISS_WEIGHT = 1.0  # of one of the many that ask for what a passage nearly says
 N_TALKS = 300  # questions that are asked after others
@@ -189,7 +189,8 @@ def plain_rows(assistant: Assistant, asked: Sequence[tuple[str, bool]], weight: 
         if found:
             rows.append(refusal.features(found))
             labels.append(float(answerable))
-    return np.array(rows), np.array(labels), np.full(len(rows), weight)
+    weights = [weight * (1.0 if answerable else UNANSWERABLE_WEIGHT) for answerable in labels]
+    return np.array(rows), np.array(labels), np.array(weights)
 
 
 def off_topic(data: Path) -> list[str]:
