@@ -12,7 +12,7 @@ from rag.across import Literals, literal_topics, stands_in
 from rag.clauses import asked_apart
 from rag.compared import compared_parts
 from rag.confidence import confidence
-from rag.followup import Form
+from rag.followup import Form, own_topic
 from rag.library import Library
 from rag.places import named_places
 from rag.questions import Intent, about_both, about_one, read_intent, topic
@@ -26,6 +26,7 @@ OpenDocument = Callable[[int], tuple[Document, Sequence[Chunk]]]
 
 LITERAL_CONFIDENCE = 0.95  # of a question over all cases whose topic stands in one
 
+LEAST_TOPIC = 5  # characters; what says less of its own is asked of what was asked about before
 ELSEWHERE = 1.5  # score by which one of several things must be better answered in another case
 CLEARLY = 1.0  # logits by which the reader must prefer one number or date to the others
 
@@ -153,11 +154,15 @@ def _things(question: str, intent: Intent) -> tuple[str, ...]:
 def _thing(text: str, found: Sequence[Candidate], sources: Sources, select: Select) -> Part:
     """One of several things that are asked for, looked for where the whole is answered first."""
     intent = read_intent(text, sources.library.store.places())
-    _, best = select(text, intent, sources.search(text, sources.filters))
-    if found and best:
+    near: list[Candidate] = []
+    if found:
         chunk = found[0].hit.chunk
         there = (sources.filters or NO_FILTERS).within(chunk.document_id, chunk.case)
         _, near = select(text, intent, sources.search(text, there))
+    if near and len(own_topic(text)) < LEAST_TOPIC:
+        best = near
+    else:
+        _, best = select(text, intent, sources.search(text, sources.filters))
         if near and best[0].score - near[0].score < ELSEWHERE:
             best = near
     return Part(text, tuple(best), confidence(best))
