@@ -163,7 +163,7 @@ def _thing(text: str, found: Sequence[Candidate], sources: Sources, select: Sele
         best = near
     else:
         _, best = select(text, intent, sources.search(text, sources.filters))
-        if near and best[0].score - near[0].score < ELSEWHERE:
+        if near and (not best or best[0].score - near[0].score < ELSEWHERE):
             best = near
     return Part(text, tuple(best), confidence(best))
 

@@ -203,7 +203,7 @@ class ExtractiveAnswerer:
         whole = confidence(evidence.candidates) >= self.config.refuse_below
         found = list(said) if whole else []
         for part in evidence.parts:
-            if part.confidence < self.config.refuse_below:
+            if not part.candidates or part.confidence < self.config.refuse_below:
                 continue
             best = part.candidates[0]
             places = {_place(candidate) for candidate in found}
@@ -276,7 +276,7 @@ class ExtractiveAnswerer:
         """The best sentences about each thing that is compared, a table column each."""
         # A part is searched in its own place or case only, where less proof will do.
         least = self.config.refuse_below * self.config.part_share
-        sure = [p for p in evidence.parts if p.confidence >= least]
+        sure = [p for p in evidence.parts if p.candidates and p.confidence >= least]
         if not sure:
             return None
         writer = _Writer(evidence)

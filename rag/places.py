@@ -90,7 +90,8 @@ def speaks_of(text: str, place: str) -> float:
         return float(bool(re.search(beside, text)))
     if place in _countries():
         return 0.75 * bool(_ABROAD.search(text))
-    return float(any(slip in text for slip in _slips(place)))
+    # 《…》 is looked for here as well, and has no place for a slip.
+    return float(place.isalpha() and any(slip in text for slip in _slips(place)))
 
 
 @lru_cache(maxsize=256)

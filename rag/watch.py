@@ -102,8 +102,10 @@ class Watcher:
             If the folder cannot be read or the library not be written to; nothing is removed then.
         """
         began = time.monotonic()
-        found = self._files()
-        self._walk_s = time.monotonic() - began
+        try:
+            found = self._files()
+        finally:  # a drive that does not answer takes its time too
+            self._walk_s = time.monotonic() - began
         before, self._before = self._before, found
         settled = {p: s for p, s in found.items() if before is not None and before.get(p) == s}
         seen = self._library.store.watched_files(str(self._folder))

@@ -271,3 +271,21 @@ def test_running_survives_errors_and_stops(library, folder, watcher):
     stop.set()
     runner.join(10)
     assert not runner.is_alive()
+
+
+def test_a_drive_that_does_not_answer_is_asked_less_often(folder, watcher, monkeypatch):
+    now, waits, stop = [0.0], [], threading.Event()
+
+    def unanswered():
+        now[0] += 30
+        raise OSError("timed out")
+
+    def wait(seconds):
+        waits.append(seconds)
+        stop.set()
+
+    monkeypatch.setattr(watcher, "_files", unanswered)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(stop, "wait", wait)
+    watcher.run(stop, every_s=1.0)
+    assert waits == [300.0]
