@@ -25,8 +25,9 @@ def asked_apart(question: str) -> tuple[str, ...]:
     lead: list[str] = []
     asked: list[str] = []
     for piece in _split(question):
-        if len(piece) >= _SHORTEST and _ASKS.search(piece) and not _UNKNOWN.search(piece):
-            asked.append(_OPENING.sub("", piece))
+        bare = _OPENING.sub("", piece)
+        if len(bare) >= _SHORTEST and _ASKS.search(bare) and not _UNKNOWN.search(bare):
+            asked.append(bare)
         elif not asked:
             lead.append(piece)
     if len(asked) < 2:

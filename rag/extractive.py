@@ -6,6 +6,7 @@ cases by the best sentences of each, grouped; a question over all cases by one s
 case that speaks of it. Every sentence is verbatim and cites exactly itself.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,6 @@ from rag.types import Cancel, Citation, Delta, Draft, Sentence, Table
 from rag.wanted import marks
 
 SAID_WITHIN = 1.0  # what is said answers another question too if it trails its best so little
-NEVER = -1e4
 MAX_SENTENCES = 4  # of an answer to a question for a fact
 
 
@@ -208,7 +208,7 @@ class ExtractiveAnswerer:
             best = part.candidates[0]
             places = {_place(candidate) for candidate in found}
             own = [c.score for c in part.candidates if _place(c) in places]
-            if best.score - max(own, default=NEVER) > SAID_WITHIN:
+            if best.score - max(own, default=-math.inf) > SAID_WITHIN:
                 found.append(best)
         return found or said
 

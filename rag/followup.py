@@ -21,15 +21,14 @@ _OPENING = re.compile(
     r"and |what about|how about)",
     re.IGNORECASE,
 )
+_IT = r"它们?|他们|该(?:市|省|区|案例|平台|机制|项目|院|系统|改革|制度|模式|做法)"
 _BACKWARD = re.compile(
-    r"它们?|他们|该(?:市|省|区|案例|平台|机制|项目|院|系统|改革|制度|模式|做法)|其(?=[\u4e00-\u9fff])(?!他|它|实|中|余)|"
+    rf"{_IT}|其(?=[\u4e00-\u9fff])(?!他|它|实|中|余)|"
     r"上述|前面|刚才|上面|前者|后者|这(?:个|些|项|种|家|里|一|几|两|套|样)?|那(?:个|些|项|种|家|里|几|两|套|边)|此(?:案|举|项)|\b(?:it|its|they|that|this)\b",
     re.IGNORECASE,
 )
 # A question that opens with what it is about in a pronoun has nothing else to be about.
-_ITS_SUBJECT = re.compile(
-    r"^\s*(?:那么?|请问|然后)?(?:它们?|他们|该(?:市|省|区|案例|平台|机制|项目|院|系统|改革|制度|模式|做法))"
-)
+_ITS_SUBJECT = re.compile(rf"^\s*(?:那么?|请问|然后)?(?:{_IT})")
 _TAIL = re.compile(r"呢\s*[?？。!！]*\s*$")
 _STRIP = re.compile(
     r"^\s*(?:那么?|还有|另外|换成|改成|只看|只要|再看看?|and|what about|how about)\s*|"

@@ -239,7 +239,7 @@ def without_addenda(question: str) -> str:
     found = _ACROSS.search(question)
     if not found:
         return question
-    clauses = re.findall(r"[^,。;:?!]+[,。;:?!]*", question)
+    clauses = re.findall(r"[^,，。;；:：?？!！]+[,，。;；:：?？!！]*", question)
     at, asking = 0, 0
     for i, clause in enumerate(clauses):
         if at <= found.start() < at + len(clause):
@@ -249,11 +249,11 @@ def without_addenda(question: str) -> str:
     after = clauses[asking + 1 :]
     if before or len(_words_of(topic(_ACROSS.sub("", clauses[asking])))) > 1:
         after = [c for c in after if not _ADDENDUM.search(c.strip())]
-    return "".join([*before, clauses[asking], *after]).rstrip(",:;")
+    return "".join([*before, clauses[asking], *after]).rstrip(",，:：;；")
 
 
 def _words_of(text: str) -> str:
-    return re.sub(r"[\s,。;:?!里中]", "", text)
+    return re.sub(r"[\s,，。;；:：?？!！里中]", "", text)
 
 
 def read_intent(question: str, places: Collection[str] = ()) -> Intent:

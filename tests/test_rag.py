@@ -325,6 +325,8 @@ def test_a_question_for_two_things_is_answered_with_a_sentence_for_each(assistan
 def test_a_question_over_all_cases_is_looked_up_without_what_it_adds() -> None:
     question = "整理一下:哪些案例提到前海?跟谁合作的,逐个写清楚"
     assert without_addenda(question) == "哪些案例提到前海?"
+    wide = question.translate(str.maketrans(":?,", "：？，"))
+    assert without_addenda(wide) == "哪些案例提到前海？"
     assert read_intent(question, PLACES).topic == "前海"
     question = "各案例里,企业的成本分别省了多少?"
     assert without_addenda(question) == question
