@@ -1,28 +1,33 @@
 """Questions in, the features and labels that `eval.fit` fits weights to out."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from corpus.types import Chunk
 from embeddings.fold import fold
 from eval.benchmark import Benchmark, read_rows
-from eval.fitting import Array, Group
+from eval.fitting import Array, Group, Passages
 from eval.questions import Question, Span, gold_spans
-from rag import across, rerank
+from rag import across
 from rag import confidence as refusal
 from rag.assistant import Assistant
+from rag.choice import asked_for
 from rag.conversation import outcome
-from rag.evidence import Evidence
+from rag.evidence import Evidence, asking
 from rag.extractive import ExtractiveAnswerer
 from rag.followup import complete
-from rag.retriever import Retriever
+from rag.questions import read_intent
+from rag.reread import N_READ
 from rag.sections import whole_features
+from rag.select import sentences
 from rag.turn import Turn
 from rag.types import Draft, Filters
 
+Relevant = Callable[[Chunk], bool]
 Rows = tuple[Array, Array, Array]  # features (n, f), labels (1 = answerable) and weights (n,)
 
 N_OFF_TOPIC = 75  # questions of each other dev set
@@ -33,53 +38,53 @@ N_TALKS = 300  # questions that are asked after others
 OTHER_PLACES = ("佛山", "惠州", "杭州", "武汉", "厦门")  # none is the place of a built-in case
 
 
-def rerank_groups(
-    retriever: Retriever, question: str, relevant: Callable[[int, int, int], bool]
-) -> Group:
-    """What both steps of re-ranking see for a question; `relevant(document, start, end)`."""
-    found = retriever.candidates(question, None)
-    chunks = retriever.head(found)
-    rows = retriever.features(question, chunks, found)
-    read = rerank.read_features(retriever.library.reader, question, chunks, rows)
-    return read, np.array([relevant(c.document_id, c.start, c.end) for c in chunks], bool)
-
-
-def benchmark_groups(benchmark: Benchmark, assistant: Assistant, limit: int) -> list[Group]:
-    """The groups of a retrieval benchmark whose passages are in the assistant's library."""
+def benchmark_queries(
+    benchmark: Benchmark, assistant: Assistant, limit: int
+) -> Iterator[tuple[str, Relevant]]:
+    """The questions of a retrieval benchmark whose passages are in the assistant's library."""
     names = {info.id: info.name for info in assistant.library.documents()}
     step = max(1, len(benchmark.queries) // limit)
-    groups = []
     for query in benchmark.queries[::step]:
         wanted = set(query.relevant)
-        groups.append(
-            rerank_groups(
-                assistant.retriever,
-                query.text,
-                lambda document, _a, _b, wanted=wanted: names[document] in wanted,  # type: ignore[misc]
-            )
-        )
-    return groups
+        yield query.text, lambda chunk, wanted=wanted: names[chunk.document_id] in wanted  # type: ignore[misc]
 
 
-def case_groups(assistant: Assistant, questions: Sequence[Question]) -> list[Group]:
-    """The groups of the project's own questions."""
+def case_queries(
+    assistant: Assistant, questions: Sequence[Question]
+) -> Iterator[tuple[str, Relevant]]:
+    """The project's own questions, made self-contained."""
     documents = [assistant.library.document(i.id) for i in assistant.library.documents()]
-    groups = []
     for question in questions:
         gold = [span for span in gold_spans(question, documents) if span]
-        groups.append(
-            rerank_groups(
-                assistant.retriever,
-                completed(assistant, question),
-                lambda d, a, b, gold=gold: any(Span(d, a, b).overlaps(g) for g in gold),  # type: ignore[misc]
-            )
+        evidence = assistant.evidence(question.question, history=question.history)
+        yield (
+            evidence.question,
+            lambda c, gold=gold: any(Span(c.document_id, c.start, c.end).overlaps(g) for g in gold),  # type: ignore[misc]
         )
-    return groups
 
 
-def completed(assistant: Assistant, question: Question) -> str:
-    """The question made self-contained."""
-    return assistant.evidence(question.question, history=question.history).question
+def rerank_group(assistant: Assistant, question: str, relevant: Relevant) -> Group:
+    """What the first step of ranking sees for a question."""
+    retriever = assistant.retriever
+    found = retriever.candidates(question, None)
+    chunks = retriever.head(found)
+    return retriever.features(question, chunks, found), np.array([*map(relevant, chunks)], bool)
+
+
+def reread_passages(assistant: Assistant, question: str, relevant: Relevant) -> Passages:
+    """What the second step of ranking sees for a question."""
+    library = assistant.library
+    intent = read_intent(question, library.store.places())
+    hits = assistant.retriever.search(question, top_k=N_READ)
+    seen = sentences(asking(question, intent, library, library.encoder), hits)
+    return Passages(
+        question=question,
+        own=np.array([hit.features for hit in hits]),
+        rows=seen.rows,
+        owners=np.array([span.hit for span in seen.spans], np.int64),
+        relevant=np.array([relevant(hit.chunk) for hit in hits], bool),
+        asked=asked_for(intent),
+    )
 
 
 def across_rows(assistant: Assistant, questions: Sequence[Question]) -> Rows:

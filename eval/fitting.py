@@ -12,16 +12,30 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from rag import choice
-from rag.network import LIMIT
+from rag import choice, reread
+from rag.network import LIMIT, Network
 
 Array = npt.NDArray[np.float64]
 Group = tuple[Array, npt.NDArray[np.bool_]]  # features (n, f) and relevance (n,) of one question
 Choice = tuple[Array, npt.NDArray[np.bool_], Array]  # and what the question asks for
 
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """The passages of one question, with their sentences; see `rag.reread.best_rows`."""
+
+    question: str
+    own: Array  # (n, f)
+    rows: Array  # (m, g), of the sentences
+    owners: npt.NDArray[np.int64]  # (m,), the indices of the passages that they are of
+    relevant: npt.NDArray[np.bool_]  # (n,)
+    asked: Array  # what the question asks for
+
+
 ANSWERABLE_WEIGHT = 1.6  # of an answerable question: it must not be refused
 N_NETWORKS = 5  # that are averaged
-NEVER = -1e4  # the score of what stands for no sentence
+N_ROUNDS = 3  # of fitting weights and choosing the sentences that count by them
+NEVER = -1e4  # the score of what stands for no candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,7 @@ class Shape:
 
 
 REFUSAL = Shape(n_hidden=16, epochs=60, batch=256, dropout=0.1, rate=5e-3, decay=1e-3)
+REREAD = Shape(n_hidden=16, epochs=20, batch=32, dropout=0.3, rate=3e-3, decay=0.1)
 CHOICE = Shape(n_hidden=32, epochs=30, batch=32, dropout=0.3, rate=3e-3, decay=0.1)
 
 
@@ -69,6 +84,43 @@ def fit_listwise(sets: Sequence[Sequence[Group]], prior: Array, l2: float) -> Ar
         return total, gradient
 
     return np.asarray(minimize(loss, prior.copy(), jac=True, method="L-BFGS-B").x)
+
+
+def fit_reread(
+    sets: Sequence[Sequence[Passages]], prior: Array, l2: float
+) -> tuple[Array, dict[str, Array], list[Array]]:
+    """Train what `rag.reread` computes; every set counts the same.
+
+    The sentence that counts is the best by the weights of the round before.
+
+    Returns
+    -------
+    Weights `(f + g,)`, the network that puts scores right, and these scores for each question.
+    """
+    every = [one for passages in sets for one in passages]
+    spread = np.concatenate([one.own for one in every]).std(axis=0)
+    spread = np.append(spread, np.concatenate([one.rows for one in every]).std(axis=0)) + 1e-6
+
+    def shown(weights: Array) -> list[list[Choice]]:
+        return [
+            [
+                (reread.best_rows(p.own, p.rows, p.owners, weights), p.relevant, p.asked)
+                for p in passages
+            ]
+            for passages in sets
+        ]
+
+    weights = prior
+    for _ in range(N_ROUNDS):
+        plain = [[(row / spread, right) for row, right, _ in one] for one in shown(weights)]
+        weights = fit_listwise(plain, prior * spread, l2) / spread
+    found = shown(weights)
+    counts = [1 / len(passages) for passages in sets for _ in passages]
+    groups = [group for one in found for group in one]
+    network = fit_choice(groups, np.array(counts), weights, REREAD)
+    put_right = Network(**{name: rows.astype(float) for name, rows in network.items()})
+    scores = [choice.put_right(put_right, asked, row, row @ weights) for row, _, asked in groups]
+    return weights, network, scores
 
 
 def fit_logistic(
@@ -114,8 +166,10 @@ def fit_network(rows: Array, labels: Array, weights: Array) -> dict[str, Array]:
     return _joined(REFUSAL, len(rows), loss, mean, scale)
 
 
-def fit_choice(groups: Sequence[Choice], weights: Array, first: Array) -> dict[str, Array]:
-    """Train what `rag.choice` computes: by how much the scores of sentences are put right.
+def fit_choice(
+    groups: Sequence[Choice], weights: Array, first: Array, shape: Shape = CHOICE
+) -> dict[str, Array]:
+    """Train what `rag.choice` computes: by how much the scores of candidates are put right.
 
     Parameters
     ----------
@@ -151,7 +205,7 @@ def fit_choice(groups: Sequence[Choice], weights: Array, first: Array) -> dict[s
         good = torch.where(right[some], z, NEVER)
         return (count[some] * (z.logsumexp(dim=1) - good.logsumexp(dim=1))).mean()
 
-    return _joined(CHOICE, len(shown), loss, mean, scale)
+    return _joined(shape, len(shown), loss, mean, scale)
 
 
 def _seen(rows: Array, mean: Array, scale: Array) -> Tensor:

@@ -18,14 +18,15 @@ from rag.checks import check
 from rag.config import Config, default_home, load_config
 from rag.conversation import Conversation, Steps, Talks, outcome
 from rag.english import chinese_keywords, is_english
-from rag.evidence import Evidence, Sources, gather
+from rag.evidence import Evidence, Sources, asking, gather
 from rag.extractive import ExtractiveAnswerer
 from rag.followup import joined
 from rag.generate import open_generator
 from rag.library import Library, Progress
 from rag.questions import Intent, clean_question, read_intent, without_addenda
-from rag.rerank import load_weights
+from rag.reread import N_READ, reread
 from rag.retriever import Retriever
+from rag.select import sentences
 from rag.spelling import Spelling
 from rag.turn import Turn
 from rag.types import (
@@ -76,7 +77,7 @@ class Assistant:
         self.config = config
         self._answerer = answerer
         self._extractive = ExtractiveAnswerer(config.answers)
-        self.retriever = Retriever(library, config.retrieval, load_weights())
+        self.retriever = Retriever(library, config.retrieval)
         self._talks: Talks = {}
 
     @classmethod
@@ -133,11 +134,19 @@ class Assistant:
         QuestionError
             If the question is empty or too long.
         """
-        lexical = self.library.snapshot().lexical
-        question = Spelling(lexical, self.library.store).corrected(clean_question(question))
+        snapshot = self.library.snapshot()
+        spelling = Spelling(snapshot.lexical, self.library.store)
+        question = spelling.corrected(clean_question(question))
         if is_english(question):
-            question = chinese_keywords(question, lexical.most_that_hold)
-        return self.retriever.search(question, top_k=top_k, mode=mode, filters=filters)
+            question = chinese_keywords(question, snapshot.lexical.most_that_hold)
+        hits = self.retriever.search(
+            question, top_k=max(top_k, N_READ), mode=mode, filters=filters, snapshot=snapshot
+        )
+        if mode == "hybrid":
+            intent = read_intent(question, self.library.store.places())
+            asked = asking(question, intent, self.library, snapshot.encoder)
+            hits = list(reread(intent, sentences(asked, hits, N_READ)).hits)
+        return hits[:top_k]
 
     def evidence(
         self, question: str, *, history: Sequence[str] = (), filters: Filters | None = None

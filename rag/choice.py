@@ -1,11 +1,11 @@
-"""The features of a question's candidate sentences in, scores that tell which of them answers out.
+"""The features of a question's candidates in, scores that tell which of them answers out.
 
-A linear model judges every sentence by itself; the best of them are then judged among each other,
-by a network that sees how much each one trails or leads and what is asked for. `eval.fit` trains it
-with a softmax over the sentences of a question: differences of scores are log odds.
+The candidates are sentences or passages. A linear model judges each by itself; the best of them are
+then judged among each other, by a network that sees how much each one trails or leads and what is
+asked for. `eval.fit` trains it with a softmax over the candidates of a question: differences of
+scores are log odds.
 """
 
-from importlib.resources import files
 from pathlib import Path
 from typing import get_args
 
@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.match import Array
-from rag.network import load_network
+from rag.network import Network, load_network
 from rag.questions import Intent, Kind, Wants
 
-FILE = Path(str(files("rag") / "choice.safetensors"))
-N_JUDGED = 30  # sentences that are judged among each other
+N_JUDGED = 30  # candidates that are judged among each other
 _SPREAD = 1e-3  # added to standard deviations, which may be 0
 
 
@@ -28,21 +27,26 @@ def asked_for(intent: Intent) -> Array:
 
 
 def among_others(asked: Array, rows: Array) -> Array:
-    """What the network sees of sentences with features `(n, f)`: `(n, 3 * f + n_asked)`."""
+    """What the network sees of candidates with features `(n, f)`: `(n, 3 * f + n_asked)`."""
     behind = rows - rows.max(axis=0)
     spread = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + _SPREAD)
     return np.concatenate([rows, behind, spread, np.tile(asked, (len(rows), 1))], axis=1)
 
 
 def judged(scores: Array) -> npt.NDArray[np.intp]:
-    """The indices of the sentences that are judged among each other, best first."""
+    """The indices of the candidates that are judged among each other, best first."""
     return np.argsort(-scores, kind="stable")[:N_JUDGED]
 
 
-def chosen(intent: Intent, rows: Array, scores: Array) -> Array:
-    """Scores `(n,)` after all sentences were compared; `scores` are those of the linear model."""
+def chosen(network: Path, intent: Intent, rows: Array, scores: Array) -> Array:
+    """Scores `(n,)` after all candidates were compared; `scores` are those of the linear model."""
+    return put_right(load_network(network), asked_for(intent), rows, scores)
+
+
+def put_right(network: Network, asked: Array, rows: Array, scores: Array) -> Array:
+    """The scores `(n,)` with what the network adds; `asked` is what the question asks for."""
     best = judged(scores)
-    by_how_much = load_network(FILE).totals(among_others(asked_for(intent), rows[best]))
+    by_how_much = network.totals(among_others(asked, rows[best]))
     found = scores[best] + by_how_much - by_how_much.mean()
     # The others stay behind.
     out = scores - scores[best].min() + found.min()

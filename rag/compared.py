@@ -1,7 +1,7 @@
 """A question that compares in, a question about each of the things that it compares out."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from corpus.outline import chinese_numeral
 from rag.clauses import asked_apart
@@ -45,7 +45,8 @@ def compared_parts(question: str, intent: Intent) -> dict[str, str]:
         sides = _sides(question) or {text: text for text in asked_apart(question)}
         if own := _sides_of(shorts, sides):
             return own
-        return {place: _without(question, shorts, place) for place in intent.places}
+        said = _said_of(shorts, sides)
+        return {place: _without(question, said, place) for place in intent.places}
     if len(intent.cases) > 1:
         rest = _LEFT_JOINED.sub("", CASE_REFERENCE.sub("", question))
         return {f"案例{chinese_numeral(case)}": rest for case in intent.cases}
@@ -93,10 +94,19 @@ def _sides_of(shorts: Mapping[str, str], sides: Mapping[str, str]) -> dict[str, 
     return found
 
 
-def _without(question: str, shorts: Mapping[str, str], kept: str) -> str:
-    """The question without the other places, and what joined them to this one."""
+def _said_of(shorts: Mapping[str, str], sides: Mapping[str, str]) -> dict[str, list[str]]:
+    """What names each place, the longest first: 广州黄埔税务 in 广州黄埔税务和东莞都搞了什么."""
+    said = {}
     for place, short in shorts.items():
+        own = [side for side in sides if short in side and "的" not in side]
+        said[place] = sorted([place, short, *(own if len(own) == 1 else ())], key=len, reverse=True)
+    return said
+
+
+def _without(question: str, said: Mapping[str, Sequence[str]], kept: str) -> str:
+    """The question without the other places, and what joined them to this one."""
+    for place, names in said.items():
         if place != kept:
-            name = f"(?:{re.escape(place)}|{re.escape(short)})"
+            name = f"(?:{'|'.join(map(re.escape, names))})"
             question = re.sub(f"{_JOINED}{name}|{name}{_JOINED}|{name}", "", question)
     return _LEFT_JOINED.sub("", question)

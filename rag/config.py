@@ -37,10 +37,9 @@ class RetrievalConfig:
 
     n_candidates: int = 100  # chunks taken from each of the two indexes
     n_reranked: int = 50  # of these, how many are re-ranked
-    n_read: int = 20  # of these, how many have their sentences read
     title_boost: float = 0.5  # weight of words that stand in the titles above a chunk
     char_weight: float = 0.5  # of single characters, where words weigh 1
-    dense_weight: float = 0.7  # of the weighted sum that chooses what is re-ranked
+    dense_share: float = 0.67  # of chunks that vectors propose, for each that words do
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class AnswerConfig:
     """How answers are put together."""
 
     max_chars: int = 400  # of an answer, unless a list needs more
-    passage_within: float = 2.5  # score by which further sentences of a passage may trail
+    passage_within: float = 1.5  # score by which what else is said of how may trail the best
     part_share: float = 0.4  # of refuse_below: what suffices for one part of a comparison
     compare_within: float = 1.2  # score by which further sentences of a part may trail
     refuse_below: float = 0.35  # confidence; the highest that costs no answer on dev

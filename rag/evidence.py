@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from corpus.filters import NO_FILTERS, Filters
 from corpus.outline import chinese_numeral
@@ -16,12 +17,13 @@ from rag.followup import Form, own_topic
 from rag.library import Library
 from rag.places import named_places
 from rag.questions import Intent, about_both, about_one, read_intent, topic
+from rag.reread import reread
 from rag.sections import Section, list_cases, rank_sections
-from rag.select import Asked, Candidate, candidates
+from rag.select import Asked, Candidate, candidates, sentences
 from rag.types import Hit
 from rag.wanted import marks
 
-Select = Callable[[str, Intent, Sequence[Hit]], tuple[Asked, list[Candidate]]]
+Select = Callable[[str, Intent, Sequence[Hit]], "_Selected"]
 OpenDocument = Callable[[int], tuple[Document, Sequence[Chunk]]]
 
 LITERAL_CONFIDENCE = 0.95  # of a question over all cases whose topic stands in one
@@ -41,6 +43,14 @@ class Sources:
     encoder: Encoder
     filters: Filters | None
     search: Callable[[str, Filters | None], Sequence[Hit]]  # for one part of a comparison
+
+
+class _Selected(NamedTuple):
+    """What was asked, the hits in the order of their sentences, and these, best first."""
+
+    asked: Asked
+    hits: tuple[Hit, ...]
+    candidates: list[Candidate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +100,18 @@ def gather(
     def open_document(number: int) -> tuple[Document, Sequence[Chunk]]:
         return library.document(number), library.store.chunks(number)
 
-    def scope(hit: Hit) -> str:
-        return _scope(library.document(hit.chunk.document_id), hit.chunk.case)
+    def select(text: str, own: Intent, own_hits: Sequence[Hit]) -> _Selected:
+        asked = asking(text, own, library, sources.encoder, context)
+        seen = reread(own, sentences(asked, own_hits))
+        return _Selected(asked, seen.hits, candidates(own, seen))
 
-    def select(text: str, own: Intent, own_hits: Sequence[Hit]) -> tuple[Asked, list[Candidate]]:
-        matcher = library.matcher(own.topic, topic(context) if context else "")
-        asked = Asked(own, text, sources.encoder, matcher, library.reader, scope, context)
-        return asked, candidates(asked, own_hits)
-
-    intent, parts, (asked, found) = _settled(question, intent, hits, sources, select)
+    intent, parts, (asked, ranked, found) = _settled(question, intent, hits, sources, select)
     sections: list[Section] = []
     if intent.overview and intent.kind == "across":
         listed = list_cases(_opened(sources, open_document), intent.places)
         sections = [listed] if listed else []
     elif intent.overview or intent.kind in ("list", "how"):
-        sections = rank_sections(asked, hits, open_document)
+        sections = rank_sections(asked, ranked, open_document)
     literals = literal_topics(question, intent, found) if intent.kind == "across" else ()
     said = any(stands_in(literals, c.text) for c in found) or (intent.overview and sections)
     sure = [LITERAL_CONFIDENCE if said else 0.0, confidence(found), *(p.confidence for p in parts)]
@@ -114,7 +121,7 @@ def gather(
     return Evidence(
         question=question,
         intent=intent,
-        hits=tuple(hits),
+        hits=ranked,
         candidates=tuple(found),
         sections=tuple(sections),
         parts=tuple(parts),
@@ -125,15 +132,27 @@ def gather(
     )
 
 
+def asking(
+    question: str, intent: Intent, library: Library, encoder: Encoder, context: str = ""
+) -> Asked:
+    """What is looked for in the library's sentences."""
+
+    def scope(hit: Hit) -> str:
+        return _scope(library.document(hit.chunk.document_id), hit.chunk.case)
+
+    matcher = library.matcher(intent.topic, topic(context) if context else "")
+    return Asked(intent, question, encoder, matcher, library.reader, scope, context)
+
+
 def _settled(
     question: str, intent: Intent, hits: Sequence[Hit], sources: Sources, select: Select
-) -> tuple[Intent, list[Part], tuple[Asked, list[Candidate]]]:
+) -> tuple[Intent, list[Part], _Selected]:
     """What is asked once it is clear whether things are compared, with those things."""
     sides = compared_parts(question, intent)
     if intent.kind == "compare" and not sides:
         intent = about_one(question, intent)
     selected = select(question, intent, hits)
-    best = selected[1][:1]
+    best = selected.candidates[:1]
     if best and _speaks_of_all(best[0], intent) and about_both(question, intent) != intent:
         intent = about_both(question, intent)
         sides = compared_parts(question, intent)
@@ -158,11 +177,11 @@ def _thing(text: str, found: Sequence[Candidate], sources: Sources, select: Sele
     if found:
         chunk = found[0].hit.chunk
         there = (sources.filters or NO_FILTERS).within(chunk.document_id, chunk.case)
-        _, near = select(text, intent, sources.search(text, there))
+        near = select(text, intent, sources.search(text, there)).candidates
     if near and len(own_topic(text)) < LEAST_TOPIC:
         best = near
     else:
-        _, best = select(text, intent, sources.search(text, sources.filters))
+        best = select(text, intent, sources.search(text, sources.filters)).candidates
         if near and (not best or best[0].score - near[0].score < ELSEWHERE):
             best = near
     return Part(text, tuple(best), confidence(best))
@@ -172,7 +191,7 @@ def _part(name: str, text: str, whole: Intent, sources: Sources, select: Select)
     """One of the things that a question compares, asked about by itself."""
     intent = replace(read_intent(text, [name] if name in whole.places else []), kind="fact")
     hits = sources.search(text, _part_filters(name, whole, sources.filters))
-    _, best = select(text, intent, hits)
+    best = select(text, intent, hits).candidates
     return Part(name, tuple(best), confidence(best))
 
 

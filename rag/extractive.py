@@ -222,21 +222,32 @@ class ExtractiveAnswerer:
         return writer.draft(lead=_lead(writer.citations))
 
     def _passage(self, evidence: Evidence) -> Draft:
-        """What the best passage says, without its bare title and what is beside the point."""
+        """What the best passage says, without its bare title and what is beside the point.
+
+        What other passages say is added where it may be the answer as well.
+        """
         writer = _Writer(evidence)
         best = evidence.candidates[0]
         same = [c for c in evidence.candidates if c.hit.chunk.id == best.hit.chunk.id]
         told = [c for c in same if not c.feature("title")]
+        within = self.config.passage_within
         top = max((c.score for c in told), default=best.score)
-        kept = [c for c in told if top - c.score < self.config.passage_within]
+        kept = [c for c in told if top - c.score < within] or [best]
+        likely = evidence.candidates[: worth_saying(evidence.candidates)]
+        others = [
+            c
+            for c in likely
+            if c.hit.chunk.id != best.hit.chunk.id and best.score - c.score < within
+        ]
         room = self.config.max_chars
         chosen: list[Candidate] = []
-        for candidate in kept or [best]:
+        for candidate in (*kept, *others):
             if not chosen or len(candidate.text) <= room:
                 chosen.append(candidate)
                 room -= len(candidate.text)
-        in_order = sorted(chosen, key=lambda c: c.start)
-        for candidate in self._with_parts(evidence, in_order):
+        own = [c for c in chosen if c.hit.chunk.id == best.hit.chunk.id]
+        said = [*sorted(own, key=lambda c: c.start), *chosen[len(own) :]]
+        for candidate in self._with_parts(evidence, said):
             writer.add_candidate(candidate)
         return writer.draft(lead=_lead(writer.citations))
 

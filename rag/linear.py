@@ -4,8 +4,10 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import load
 
 from rag.match import Array
 
@@ -23,7 +25,12 @@ class Linear:
 
     def scores(self, rows: Array) -> Array:
         """Probability-like scores, 0 to 1."""
-        return np.asarray(1 / (1 + np.exp(-self.totals(rows))))
+        return logistic(self.totals(rows))
+
+
+def logistic(totals: Array) -> Array:
+    """Log odds in, probabilities out."""
+    return np.asarray(1 / (1 + np.exp(-totals)))
 
 
 @cache
@@ -32,3 +39,10 @@ def fitted(part: str, names: tuple[str, ...]) -> Linear:
     found = json.loads((files("rag") / "weights.json").read_text("utf-8")).get(part, {})
     weights = np.array([found.get(name, 0.0) for name in names])
     return Linear(weights, float(found.get("bias", 0.0)))
+
+
+@cache
+def load_linear(file: Path) -> Linear:
+    """The model of a file with `weights` and `bias`."""
+    found = load(file.read_bytes())
+    return Linear(found["weights"].astype(float), float(found["bias"][0]))

@@ -1,6 +1,6 @@
 """A file of weights and rows of features in, a number for each row out: one hidden layer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -37,6 +37,6 @@ class Network:
 
 @cache
 def load_network(file: Path) -> Network:
-    """The network of a file."""
+    """The network of a file, which may hold other things beside it."""
     found = load(file.read_bytes())
-    return Network(**{name: rows.astype(float) for name, rows in found.items()})
+    return Network(**{one.name: found[one.name].astype(float) for one in fields(Network)})

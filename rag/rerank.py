@@ -1,21 +1,14 @@
-"""Candidates of both indexes in, one score for each out.
+"""Candidates of both indexes in, what tells how well each fits the question out.
 
-A linear model over lexical, dense and matching features; two of them depend on how well the words
-of the question are covered at all, so that the vectors decide where words fail and the words where
-they do not. The sentences of the best are then read, and a second model of the same kind ranks
-them again. Both are fitted by `python -m eval.fit` on dev questions with a listwise loss.
+Lexical, dense and matching features; some depend on how well the words of the question are covered
+at all, so that the vectors decide where words fail and the words where they do not. `eval.fit` fits
+a linear model over them on dev questions with a listwise loss.
 """
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from corpus.sentences import sentence_spans
 from corpus.types import Chunk
-from rag.linear import Linear, fitted
 from rag.match import Array, Matcher, term_and_word_sets, titled
-from rag.reader import Place, Reader
 
 FEATURES = (
     "lexical",  # BM25, relative to the best candidate
@@ -32,25 +25,6 @@ FEATURES = (
     "group_lexical",  # the same of the relative BM25
     "length",  # log of the characters: short chunks cover less by chance
 )
-# Of the chunks whose sentences are read.
-READ_FEATURES = (
-    *FEATURES,
-    "reader",  # what `rag.reader` says of the best sentence
-    "reader_mean",  # of all sentences
-)
-
-
-@dataclass(frozen=True, slots=True)
-class RerankWeights:
-    """The models of both steps."""
-
-    first: Linear  # over FEATURES
-    second: Linear  # over READ_FEATURES
-
-
-def load_weights() -> RerankWeights:
-    """The weights that `eval.fit` wrote."""
-    return RerankWeights(fitted("rerank", FEATURES), fitted("reread", READ_FEATURES))
 
 
 def features(
@@ -94,14 +68,3 @@ def group_mean(chunks: list[Chunk], values: Array, best: int = 3) -> Array:
         groups.setdefault((chunk.document_id, chunk.case), []).append(value)
     means = {key: float(np.mean(sorted(own)[-best:])) for key, own in groups.items()}
     return np.array([means[(c.document_id, c.case)] for c in chunks])
-
-
-def read_features(reader: Reader, question: str, chunks: Sequence[Chunk], rows: Array) -> Array:
-    """`(n_chunks, n_features)`, columns in the order of READ_FEATURES; `rows` are the others."""
-    places = [
-        [Place(c.text[a:b], titled(c)) for a, b in sentence_spans(c.text) or [(0, len(c.text))]]
-        for c in chunks
-    ]
-    read = iter(reader.read(question, [place for own in places for place in own]).tolist())
-    said = [[next(read) for _ in own] for own in places]
-    return np.column_stack([rows, [max(own) for own in said], [np.mean(own) for own in said]])

@@ -1,4 +1,7 @@
-"""A question in, hits out: words and vectors each propose chunks, one score ranks them."""
+"""A question in, hits out: words and vectors each propose chunks, one score ranks them.
+
+`rag.reread` ranks the best of them again by their sentences.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -11,6 +14,7 @@ from embeddings.tokens import CHAR_MARK, terms
 from rag import rerank
 from rag.config import RetrievalConfig
 from rag.library import Library, Snapshot
+from rag.linear import fitted
 from rag.match import Array
 from rag.questions import topic
 from rag.types import Filters, Hit, Mode
@@ -33,7 +37,6 @@ class Retriever:
 
     library: Library
     config: RetrievalConfig
-    weights: rerank.RerankWeights
 
     def search(
         self,
@@ -55,8 +58,7 @@ class Retriever:
         if mode == "hybrid":
             return self._ranked(question, found, top_k)
         scores = found.lexical if mode == "lexical" else found.own_dense
-        best = sorted(scores, key=lambda i: (-scores[i], i))
-        chunks = self.library.store.chunks_by_id(best)[:top_k]
+        chunks = self.library.store.chunks_by_id(_best_first(scores))[:top_k]
         return [Hit(rank, scores[c.id], c) for rank, c in enumerate(chunks, 1)]
 
     def candidates(
@@ -79,45 +81,46 @@ class Retriever:
         return Candidates(lexical, {**dense, **more}, dense)
 
     def head(self, found: Candidates) -> list[Chunk]:
-        """The chunks that are re-ranked: the best by a plain weighted sum."""
+        """The chunks that are re-ranked: the best by words and the best by vectors."""
         return self.library.store.chunks_by_id(self._order(found)[: self.config.n_reranked])
 
     def features(self, question: str, chunks: list[Chunk], found: Candidates) -> Array:
-        """What the first step of re-ranking sees of the chunks."""
+        """What re-ranking sees of the chunks `(n_chunks, n_features)`."""
         matcher = self.library.matcher(topic(question))
         return rerank.features(matcher, chunks, found.lexical, found.dense)
 
     def _order(self, found: Candidates) -> list[int]:
-        best = max(found.lexical.values(), default=0.0) or 1.0
-        weight = self.config.dense_weight
-        plain = {
-            i: (1 - weight) * found.lexical.get(i, 0.0) / best + weight * found.dense.get(i, 0.0)
-            for i in found.lexical.keys() | found.dense.keys()
-        }
-        return sorted(plain, key=lambda i: (-plain[i], i))
+        """All that was proposed, by the better of its places among the words' and the vectors'."""
+        words, vectors = (
+            {i: place for place, i in enumerate(_best_first(scores))}
+            for scores in (found.lexical, found.own_dense)
+        )
+        share = self.config.dense_share
+        never = len(words) + len(vectors)
 
-    def _ranked(self, question: str, found: Candidates, top_k: int) -> list[Hit]:
-        """Re-rank the head; the tail follows in the order of the plain sum."""
-        head = self.head(found)
+        def place(i: int) -> tuple[float, int, int]:
+            own = words.get(i, never)
+            return min(own, (vectors.get(i, never) + 0.5) / share), own, i
+
+        return sorted(words.keys() | vectors.keys(), key=place)
+
+    def _ranked(self, question: str, proposed: Candidates, top_k: int) -> list[Hit]:
+        """Re-rank the head; the tail follows in the order in which it was proposed."""
+        head = self.head(proposed)
         if not head:
             return []
-        rows = self.features(question, head, found)
-        scores = self.weights.first.scores(rows)
-        order = sorted(range(len(head)), key=lambda i: (-scores[i], head[i].id))
-        near, far = order[: self.config.n_read], order[self.config.n_read :]
-        close = [head[i] for i in near]
-        read = rerank.read_features(self.library.reader, question, close, rows[near])
-        again = self.weights.second.scores(read).tolist()
-        ranked = sorted(zip(again, close, strict=True), key=lambda pair: (-pair[0], pair[1].id))
-        # Those that are not read come after, in their order.
-        share = ranked[-1][0] / scores[near[-1]]
-        ranked += [(float(scores[i] * share), head[i]) for i in far]
-        if len(ranked) < top_k:
-            rest = self._order(found)[self.config.n_reranked : 2 * top_k]
+        rows = self.features(question, head, proposed)
+        scores = fitted("rerank", rerank.FEATURES).scores(rows).tolist()
+        ranked = sorted(
+            zip(scores, head, rows.tolist(), strict=True), key=lambda one: (-one[0], one[1].id)
+        )
+        found = [(score, chunk, tuple(row)) for score, chunk, row in ranked]
+        if len(found) < top_k:
+            rest = self._order(proposed)[self.config.n_reranked : 2 * top_k]
             tail = self.library.store.chunks_by_id(rest)
-            floor = ranked[-1][0]
-            ranked += [(floor / (2 + place), c) for place, c in enumerate(tail)]
-        return [Hit(rank, score, c) for rank, (score, c) in enumerate(ranked[:top_k], 1)]
+            floor = found[-1][0]
+            found += [(floor / (2 + place), c, ()) for place, c in enumerate(tail)]
+        return [Hit(rank, *one) for rank, one in enumerate(found[:top_k], 1)]
 
     def _allowed(self, filters: Filters | None, excluded: Collection[str]) -> set[int] | None:
         if not filters and not excluded:
@@ -149,3 +152,7 @@ class Retriever:
         scores, ids = snapshot.vectors.search(query, n, allowed=allowed)
         pairs = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
         return {i: score for i, score in pairs if i >= 0}
+
+
+def _best_first(scores: dict[int, float]) -> list[int]:
+    return sorted(scores, key=lambda i: (-scores[i], i))

@@ -3,15 +3,18 @@
 A sentence is judged by what of the question it covers, word for word and by the nearest word
 (rare words count more), by how near it is as a whole in the embedding space, by whether it holds
 the kind of answer asked for (a number with the unit, a date, a name), and by how well its chunk
-was found; then the best are compared with each other (`rag.choice`). The weights were fitted by
-`python -m eval.fit`.
+was found (`rag.reread` looks at the sentences for that); then the best are compared with each
+other (`rag.choice`). The weights were fitted by `python -m eval.fit`.
 """
 
 import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,22 +25,25 @@ from rag.choice import chosen
 from rag.followup import joined
 from rag.instructions import orders
 from rag.linear import fitted
-from rag.match import CONTEXT_SHARE, Matcher, term_and_word_sets, titled
+from rag.match import CONTEXT_SHARE, Array, Matcher, term_and_word_sets, titled
 from rag.places import speaks_of
 from rag.questions import Intent
 from rag.reader import Place, Reader
 from rag.types import Hit
 from rag.wanted import answer_kind, lists_as_many, things_asked_for
 
+FILE = Path(str(files("rag") / "choice.safetensors"))
 MAX_CANDIDATES = 400  # sentences that are looked at
 NO_NEIGHBOUR = -6.0  # stands for what the reader says of a sentence that there is not
 REACH = 2.5  # score by which a sentence with the wanted kind of answer may trail
 
 Scope = Callable[[Hit], str]  # the text of the case, or document, that a hit lies in
 
-FEATURES = (
-    "chunk",  # score of the hit
-    "rank",  # 1 / rank of the hit
+OF_HIT = (
+    "chunk",  # its score
+    "rank",  # 1 / its rank
+)
+OF_SENTENCE = (
     "own",  # weighted share of the question's terms in the sentence
     "context",  # the same in sentence, chunk and titles
     "cosine",  # of question and sentence
@@ -64,6 +70,7 @@ FEATURES = (
     "names",  # log of how many it lists
     "counted",  # 1: it lists as many as the question says there are, -1: another number of them
 )
+FEATURES = (*OF_HIT, *OF_SENTENCE)
 # What the fitted weights of `rag/weights.json` are pulled to.
 _PRIOR = (1.0, 0.3, 1.0, 0.6, 0.5, 0.5, 0.25, 0.35, 0.5, -0.45, 0.02, 0.6, 0.4, 0.3, -0.1, 0.5, 0.3)
 PRIOR = np.array([*_PRIOR, 0.5, *[0.0] * 9])
@@ -120,21 +127,48 @@ class Asked:
         return np.asarray(mixed / max(float(np.linalg.norm(mixed)), 1e-12), np.float32)
 
 
-def candidates(asked: Asked, hits: Sequence[Hit]) -> list[Candidate]:
-    """Score the sentences of `hits`, best first."""
-    found = [
-        (hit, hit.chunk.start + a, hit.chunk.start + b, hit.chunk.text[a:b])
-        for hit in hits
+class Span(NamedTuple):
+    """A sentence of a hit."""
+
+    hit: int  # its index among the hits
+    start: int  # in the document
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """Hits, best first, with what is seen of their sentences."""
+
+    hits: tuple[Hit, ...]
+    spans: tuple[Span, ...]
+    rows: Array  # (n_spans, n_features), columns in the order of OF_SENTENCE
+
+
+def sentences(asked: Asked, hits: Sequence[Hit], n_hits: int | None = None) -> Sentences:
+    """Look at the sentences of the first `n_hits` of the hits, of all by default."""
+    spans = [
+        Span(i, hit.chunk.start + a, hit.chunk.start + b, hit.chunk.text[a:b])
+        for i, hit in enumerate(hits[:n_hits])
         for a, b in _statements(hit.chunk.text)
     ][:MAX_CANDIDATES]
-    if not found:
+    rows = _features(asked, hits, spans) if spans else np.zeros((0, len(OF_SENTENCE)))
+    return Sentences(tuple(hits), tuple(spans), rows)
+
+
+def candidates(intent: Intent, seen: Sentences) -> list[Candidate]:
+    """Score the sentences, best first."""
+    if not seen.spans:
         return []
-    rows = _features(asked, found)
+    hits = [seen.hits[span.hit] for span in seen.spans]
+    of_hit = np.array([(hit.score, 1 / hit.rank) for hit in hits])
+    rows = np.concatenate([of_hit, seen.rows], axis=1)
     alone = fitted("sentence", FEATURES).totals(rows)
-    scores = chosen(asked.intent, rows, alone) + [_defines(asked.intent, at) for at in found]
+    defines = [_defines(intent, hit, span) for hit, span in zip(hits, seen.spans, strict=True)]
+    scores = chosen(FILE, intent, rows, alone) + defines
     scored = [
-        Candidate(*place, float(score), row)
-        for place, score, row in zip(found, scores, rows, strict=True)
+        Candidate(hit, span.start, span.end, span.text, float(score), row)
+        for hit, span, score, row in zip(hits, seen.spans, scores, rows, strict=True)
     ]
     scored.sort(key=lambda c: -c.score)
     # A sentence that cannot hold the answer gives way to one that can, if that is nearly as good.
@@ -153,79 +187,74 @@ INTRODUCED = 3.0  # what each sign of a definition is worth
 _INTRODUCES = "推出|引入|建立|实施|推行|打造|构建|设立|成立|是指|开发|上线|简称|下称|即"
 
 
-def _defines(intent: Intent, place: "_Found") -> float:
+def _defines(intent: Intent, hit: Hit, span: Span) -> float:
     """What a sentence gains when a definition is asked for: it opens the section of that name."""
-    hit, start, _, text = place
     if intent.wants != "definition" or not intent.subject:
         return 0.0
     chunk = hit.chunk
-    opens = intent.subject in chunk.section and start == chunk.start and chunk.text[1:2] != "是"
+    first = span.start == chunk.start
+    opens = intent.subject in chunk.section and first and chunk.text[1:2] != "是"
     # 建立协同机制,保障三地一锁 introduces another thing.
-    said = re.search(rf"(?:{_INTRODUCES})[^,，。;；]{{0,15}}{re.escape(intent.subject)}", text)
+    said = re.search(rf"(?:{_INTRODUCES})[^,，。;；]{{0,15}}{re.escape(intent.subject)}", span.text)
     return INTRODUCED * (opens + bool(said))
 
 
-_Found = tuple[Hit, int, int, str]
-
-
-def _features(asked: Asked, found: Sequence[_Found]) -> npt.NDArray[np.float64]:
-    """`(n_sentences, n_features)`, columns in the order of FEATURES."""
+def _features(asked: Asked, hits: Sequence[Hit], spans: Sequence[Span]) -> Array:
+    """`(n_spans, n_features)`, columns in the order of OF_SENTENCE."""
     query = asked.vector()
-    alone = asked.encoder.encode_document([text for *_, text in found]) @ query
-    headed = [f"{hit.chunk.heading} {text}" for hit, _, _, text in found]
+    hits = hits[: spans[-1].hit + 1]
+    texts = [span.text for span in spans]
+    headed = [f"{hits[span.hit].chunk.heading} {span.text}" for span in spans]
+    alone = asked.encoder.encode_document(texts) @ query
     context = asked.encoder.encode_document(headed) @ query
     # What is told of a chunk holds for all its sentences.
-    row_of = {hit.rank: i for i, hit in enumerate({hit.rank: hit for hit, *_ in found}.values())}
-    hits = list({hit.rank: hit for hit, *_ in found}.values())
-    own = [term_and_word_sets(text) for *_, text in found]
-    wholes = [term_and_word_sets(titled(h.chunk)) for h in hits]
+    own = [term_and_word_sets(text) for text in texts]
+    titles = [titled(hit.chunk) for hit in hits]
+    wholes = [term_and_word_sets(text) for text in titles]
     nearness = asked.matcher.nearness([words for _, words in (*own, *wholes)])
     soft = asked.matcher.soft_coverage(nearness)
-    missing = asked.matcher.missing(nearness[len(found) :])
+    missing = asked.matcher.missing(nearness[len(spans) :])
     covered = [asked.matcher.coverage(terms) for terms, _ in wholes]
     places = [_place_fits(asked, hit) for hit in hits]
-    sections = [term_and_word_sets(h.chunk.section)[1] for h in hits]
-    read = asked.reader.read(
-        asked.whole, [Place(text, titled(hit.chunk)) for hit, _, _, text in found]
-    )
+    years = [_year_fits(asked.intent, hit) for hit in hits]
+    sections = [term_and_word_sets(hit.chunk.section)[1] for hit in hits]
+    read = asked.reader.read(asked.whole, [Place(span.text, titles[span.hit]) for span in spans])
     rows = []
-    for i, (hit, start, _, text) in enumerate(found):
+    for i, (at, start, _, text) in enumerate(spans):
         wanted, unit = answer_kind(asked.intent, asked.question, text)
-        last = start + len(text) >= hit.chunk.end
-        chunk = row_of[hit.rank]
+        chunk = hits[at].chunk
+        last = start + len(text) >= chunk.end
         rows.append(
             [
-                hit.score,
-                1 / hit.rank,
                 asked.matcher.coverage(own[i][0]),
-                covered[chunk],
+                covered[at],
                 alone[i],
                 context[i],
                 wanted,
                 unit,
                 asked.matcher.overlap(text),
-                float(start == hit.chunk.start and len(text) < 40 and not last),
+                float(start == chunk.start and len(text) < 40 and not last),
                 math.log(len(text)),
                 soft[i],
-                soft[len(found) + chunk],
-                places[chunk],
-                missing[chunk],
-                asked.matcher.word_nearness(asked.intent.focus, own[i][1] | sections[chunk]),
-                _year_fits(asked.intent, hit),
+                soft[len(spans) + at],
+                places[at],
+                missing[at],
+                asked.matcher.word_nearness(asked.intent.focus, own[i][1] | sections[at]),
+                years[at],
                 read[i],
             ]
         )
-    return np.concatenate([np.array(rows, float), _standing(asked.question, found, read)], axis=1)
+    return np.concatenate([np.array(rows, float), _standing(asked.question, spans, read)], axis=1)
 
 
 def _standing(
-    question: str, found: Sequence[_Found], read: npt.NDArray[np.float32]
+    question: str, spans: Sequence[Span], read: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float64]:
-    """Where each sentence stands in its chunk and among what: the last columns of FEATURES."""
+    """Where each sentence stands in its chunk and among what: the last columns of OF_SENTENCE."""
     n_things = things_asked_for(question)
     rows: list[list[float]] = []
-    for _, group in groupby(found, key=lambda one: one[0].rank):
-        texts = [text for *_, text in group]
+    for _, group in groupby(spans, key=lambda span: span.hit):
+        texts = [span.text for span in group]
         said = read[len(rows) : len(rows) + len(texts)].tolist()
         said = [NO_NEIGHBOUR, *said, NO_NEIGHBOUR]
         best, last = max(said[1:-1]), len(texts) - 1

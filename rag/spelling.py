@@ -2,13 +2,15 @@
 
 A character is replaced by one that sounds like it where three things come together: the cutter
 finds no known word there, the change gives a word of the documents, and the documents hold that
-word beside the same neighbours. A place that they are about needs no neighbours. So a word that is
-merely unknown to the documents stays, and what they do not say is still refused.
+word beside the same neighbours. A place that they are about needs no neighbours, and neither does a
+long word of which the cutter has known a part (零钱苞). So a word that is merely unknown to the
+documents stays, and what they do not say is still refused.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from corpus.store import Store
 from embeddings.encoder import built_in_vocabulary
@@ -53,7 +55,27 @@ class Spelling:
                 if fix:
                     out[fix.at] = fix.char
                     taken.update(range(start, end))
+        for fix in self._ends(folded):
+            out[fix.at] = fix.char
         return "".join(out)
+
+    def _ends(self, folded: str) -> Iterator["_Fix"]:
+        """The last characters of words of which the cutter knows all but them."""
+        quoted = {i for found in QUOTED.finditer(folded) for i in range(*found.span())}
+        start = 0
+        for piece, last in pairwise(pieces(folded)):
+            at = start + len(piece)
+            alone = len(last) == 1 and not _FUNCTION_WORD.match(last) and at not in quoted
+            if alone and len(piece) > 1 and self._is_known(piece):
+                words = {
+                    char: self._n_chunks(piece + char)
+                    for char, exact in sounding_like(last).items()
+                    if exact
+                }
+                meant = [char for char, n_chunks in words.items() if n_chunks]
+                if len(meant) == 1 and not self._says(piece + last):
+                    yield _Fix(at, meant[0], start, piece + meant[0], (True, words[meant[0]]))
+            start = at
 
     def _stretches(self, folded: str) -> Iterator[tuple[int, int]]:
         """Where the cutter finds nothing but single characters and words that nobody knows."""

@@ -23,6 +23,7 @@ class Hit:
     rank: int  # from 1
     score: float  # higher is better; calibrated, about 0 to 1 in hybrid mode
     chunk: Chunk
+    features: tuple[float, ...] = ()  # in the order of `rag.rerank.FEATURES`, if it was re-ranked
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
         return -1.0, 0.0
     if intent.wants in ("person", "place"):
         return _names_one(intent, question, text), 0.0
+    if _ASKS_ABBREVIATED.search(question) and _ABBREVIATED.search(text):
+        return 1.0, 0.0
     if intent.wants in ("name", "") and (called := _named(question, text)):
         return called, 0.0
     if intent.wants in _HELD:
@@ -124,6 +126,8 @@ _ASKS_PERSON = re.compile(
 _ASKS_NAMES = re.compile(
     r"叫什么|叫啥|什么名|名单(?:有|是|[?]?$)|(?:名称|名字)(?:是|叫)|分别(?:是|叫|有)(?:哪几[家个]|谁|哪些(?:公司|企业|银行|城市|国家))"
 )
+_ASKS_ABBREVIATED = re.compile("全称|全名|简称|缩写")
+_ABBREVIATED = re.compile("(?:简|下|全)称|缩写|[(（][A-Za-z]{2,}[)）]")
 _FIRM = re.compile(r"公司|集团|厂商|药业|银行|股份|科技(?!创)|电器|实业|控股")
 _POST = re.compile(
     r"[院局市处科庭行校会组省县区部厅司所镇乡村署]长|主任|书记|主席|总裁|经理|董事|负责人|联系人|创始人|担任"

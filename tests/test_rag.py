@@ -164,6 +164,19 @@ def test_a_sentence_holds_the_kind_of_answer_or_not(question, text, fits) -> Non
     assert (min(answer_kind(intent, question, text)) >= 0) == fits
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "wanted"),
+    [
+        ("“快办”平台全称叫什么?", "开发建设“快速办理平台”(简称“快办”平台)", 1.0),
+        ("国际商会英文缩写是什么?", "国际商会(ICC)参加会议", 1.0),
+        ("“快办”平台叫什么?", "下称“快办”的平台已上线", 1.0),
+        ("“快办”平台全称叫什么?", "办理更加方便", -1.0),
+    ],
+)
+def test_where_a_name_is_shortened_its_full_form_is_told(question, text, wanted) -> None:
+    assert answer_kind(read_intent(question, PLACES), question, text)[0] == wanted
+
+
 def test_an_answer_that_may_be_beside_the_point_says_so(assistant, monkeypatch) -> None:
     question = "深圳有多少台ATM机支持外卡取现?"
     assert assistant.ask(question).notice == ""
@@ -268,6 +281,10 @@ def test_a_place_is_asked_about_with_what_it_is_named_with() -> None:
     parts = compared_parts(question, read_intent(question, PLACES))
     assert parts["广州市"] == "广州税务的“税宝”各怎么收费?"
     assert parts["东莞市"] == "东莞的“小莞”各怎么收费?"
+    question = "广州天河税务和东莞都搞了数字客服,各叫什么?"
+    parts = compared_parts(question, read_intent(question, PLACES))
+    assert parts["广州市"] == "广州天河税务都搞了数字客服,各叫什么?"
+    assert parts["东莞市"] == "东莞都搞了数字客服,各叫什么?"
 
 
 @pytest.mark.parametrize(
@@ -415,6 +432,7 @@ def test_the_short_answer_comes_first_where_it_is_clear(assistant, question, sho
         ("每年能省下多少时间?", "number"),
         ("申请要交多少钱能提前问吗?", ""),  # yes or no
         ("系统上线了吗,是什么时候?", "date"),
+        ("平台几几年上线的", "date"),
         ("近几年做了什么?", ""),
         ("联系电话是什么?", "contact"),
         ("为什么?", "reason"),

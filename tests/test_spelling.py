@@ -16,7 +16,7 @@ from rag.spelling import Spelling
 
 NOTICE = (
     "关于信用修复的通知\n一、目标\n优化营商环境,推进信用修复,开展公平竞争审查。\n二、措施\n"
-    "龙岗宝龙科技园提供厂房。税费争议调解机构提供调解。"
+    "龙岗宝龙科技园提供厂房。税费争议调解机构提供调解。上门兑换零钱包。"
 )
 CASES = builtin_document()[1].decode()
 WORDS = sorted({word for word in words(fold(CASES)) if not word.isascii()})
@@ -52,6 +52,7 @@ def spelling(library) -> Spelling:
         ("信用休复和公平净争审查", "信用修复和公平竞争审查"),
         ("優化營商還境", "優化營商环境"),
         ("２０２３年信用休复", "２０２３年信用修复"),
+        ("兑换了多少零钱苞?", "兑换了多少零钱包?"),
     ],
 )
 def test_a_character_is_replaced_by_one_of_like_sound(library, typed, meant) -> None:
@@ -66,6 +67,8 @@ def test_a_character_is_replaced_by_one_of_like_sound(library, typed, meant) -> 
         "“信用休复”是什么?",
         "《信用休复办法》",
         "信用休 复",
+        "“零钱苞”是什么?",
+        "兑换了多少零钱袋?",
         "有多少家几个人的?",
         "休复",  # nothing beside it that the documents could bear out
         "他休复了没有",
