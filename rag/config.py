@@ -47,7 +47,7 @@ class AnswerConfig:
     """How answers are put together."""
 
     max_chars: int = 400  # of an answer, unless a list needs more
-    passage_within: float = 1.5  # score by which what else is said of how may trail the best
+    passage_within: float = 2.0  # score by which what else is said of how may trail the best
     part_share: float = 0.4  # of refuse_below: what suffices for one part of a comparison
     compare_within: float = 1.2  # score by which further sentences of a part may trail
     refuse_below: float = 0.35  # confidence; the highest that costs no answer on dev
