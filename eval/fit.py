@@ -202,6 +202,10 @@ def refused_rows(name: str, data: Path, ranked_by: Sequence[Path]) -> Rows:
                 lambda one: one[0],
                 lambda some: [plain_rows(assistant, some, WEIGHTS[name])],
             )
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
     rows, labels, weights = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return rows, labels, weights
 
@@ -235,8 +239,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         told = [partial(refused_rows, name, args.data, halves) for name in READ]
         told.append(_fit_forms)
         parts = [part for part in side_by_side(told, args.workers) if part]
-    rows, labels, weights = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    _save(fit_network(rows, labels, weights), refusal.FILE)
+    _save(fit_network(*_joined(parts)), refusal.FILE)
     side_by_side([_fit_follow], args.workers)
     _LOG.info(WEIGHTS_FILE.read_text("utf-8"))
     return 0

@@ -42,7 +42,12 @@ def fitted(part: str, names: tuple[str, ...]) -> Linear:
 
 
 @cache
-def load_linear(file: Path) -> Linear:
-    """The model of a file with `weights` and `bias`."""
+def load_linear(file: Path, n: int) -> Linear:
+    """The model of a file with `weights` `(n,)` and `bias`.
+
+    All are 0 if it was fitted to other features, until it is fitted anew.
+    """
     found = load(file.read_bytes())
+    if len(found["weights"]) != n:
+        return Linear(np.zeros(n), 0.0)
     return Linear(found["weights"].astype(float), float(found["bias"][0]))

@@ -37,8 +37,10 @@ def reread(intent: Intent, seen: Sentences) -> Sentences:
     near, far = seen.hits[:n], seen.hits[n:]
     if not near:
         return seen
-    model = load_linear(FILE)
-    rows = passage_rows(seen, len(near), model.weights)
+    model = load_linear(FILE, len(FEATURES))
+    own = np.array([hit.features for hit in near])
+    owners = np.array([span.hit for span in seen.spans], np.int64)
+    rows = best_rows(own, seen.rows, owners, model.weights)
     scores = logistic(chosen(FILE, intent, rows, model.totals(rows)))
     order = sorted(range(len(near)), key=lambda i: (-scores[i], near[i].chunk.id))
     share = scores[order[-1]] / (near[-1].score or 1.0)
@@ -51,13 +53,6 @@ def reread(intent: Intent, seen: Sentences) -> Sentences:
     return Sentences(tuple(hits), tuple(spans[i] for i in sentences), seen.rows[sentences])
 
 
-def passage_rows(seen: Sentences, n: int, weights: Array) -> Array:
-    """What the model with these weights sees of the first `n` hits: `(n, n_features)`."""
-    own = np.array([hit.features for hit in seen.hits[:n]])
-    owners = np.array([span.hit for span in seen.spans], np.int64)
-    return best_rows(own, seen.rows, owners, weights)
-
-
 def best_rows(own: Array, rows: Array, owners: npt.NDArray[np.int64], weights: Array) -> Array:
     """The features of passages beside those of the sentence of each that these weights prefer.
 
@@ -66,7 +61,8 @@ def best_rows(own: Array, rows: Array, owners: npt.NDArray[np.int64], weights: A
     own
         Features `(n, f)` of the passages.
     rows, owners
-        Features `(m, g)` of all sentences, and the indices `(m,)` of the passages they are of.
+        Features `(m, g)` of sentences, and the indices `(m,)` of the passages that they are of;
+        those of further passages count nothing.
     weights
         One for each column of the result `(n, f + g)`.
     """

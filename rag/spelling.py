@@ -55,37 +55,33 @@ class Spelling:
                 if fix:
                     out[fix.at] = fix.char
                     taken.update(range(start, end))
-        for fix in self._ends(folded):
-            out[fix.at] = fix.char
+        for at, char in self._ends(folded):
+            out[at] = char
         return "".join(out)
 
-    def _ends(self, folded: str) -> Iterator["_Fix"]:
-        """The last characters of words of which the cutter knows all but them."""
-        quoted = {i for found in QUOTED.finditer(folded) for i in range(*found.span())}
-        start = 0
+    def _ends(self, folded: str) -> Iterator[tuple[int, str]]:
+        """Where the cutter knows a word but for its last character, and which is meant."""
+        unquoted = _blank_quoted(folded, folded)
+        at = 0
         for piece, last in pairwise(pieces(folded)):
-            at = start + len(piece)
-            alone = len(last) == 1 and not _FUNCTION_WORD.match(last) and at not in quoted
-            if alone and len(piece) > 1 and self._is_known(piece):
-                words = {
-                    char: self._n_chunks(piece + char)
+            at += len(piece)
+            alone = len(last) == 1 and unquoted[at] != " " and not _FUNCTION_WORD.match(last)
+            if alone and self._is_known(piece):
+                meant = [
+                    char
                     for char, exact in sounding_like(last).items()
-                    if exact
-                }
-                meant = [char for char, n_chunks in words.items() if n_chunks]
+                    if exact and self._n_chunks(piece + char)
+                ]
                 if len(meant) == 1 and not self._says(piece + last):
-                    yield _Fix(at, meant[0], start, piece + meant[0], (True, words[meant[0]]))
-            start = at
+                    yield at, meant[0]
 
     def _stretches(self, folded: str) -> Iterator[tuple[int, int]]:
         """Where the cutter finds nothing but single characters and words that nobody knows."""
         doubtful = "".join(
             " " * len(piece) if self._is_known(piece) else piece for piece in pieces(folded)
         )
-        for quoted in QUOTED.finditer(folded):
-            start, end = quoted.span()
-            doubtful = doubtful[:start] + " " * (end - start) + doubtful[end:]
-        for found in _STRETCH.finditer(_FUNCTION_WORD.sub(" ", doubtful)):
+        doubtful = _FUNCTION_WORD.sub(" ", _blank_quoted(doubtful, folded))
+        for found in _STRETCH.finditer(doubtful):
             yield found.span()
 
     def _is_known(self, piece: str) -> bool:
@@ -149,6 +145,14 @@ class _Fix:
             context = left + right
             if len(context) == 2 and context.isalnum() and not _FUNCTION_WORD.search(context):
                 yield left + self.word + right
+
+
+def _blank_quoted(text: str, question: str) -> str:
+    """A text as long as the question with blanks where that has something in quotation marks."""
+    for quoted in QUOTED.finditer(question):
+        start, end = quoted.span()
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
 
 
 def _windows(first: int, last: int) -> Iterator[tuple[int, int]]:

@@ -3,11 +3,12 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load, save_file
 
 from corpus.types import Chunk
 from rag import rerank
 from rag.questions import read_intent
-from rag.reread import FEATURES, N_READ, best_rows, reread
+from rag.reread import FEATURES, FILE, N_READ, best_rows, reread
 from rag.select import OF_SENTENCE, Sentences, Span
 from rag.types import Hit
 
@@ -43,6 +44,17 @@ def test_a_sentence_goes_with_its_passage() -> None:
     after = reread(INTENT, _seen([[-8.0, -7.0], [-8.0, 6.0], [2.0]]))
     assert [span.text[0] for span in after.spans] == ["1", "1", "2", "0", "0"]
     assert after.rows[:, READER].tolist() == [-8.0, 6.0, 2.0, -8.0, -7.0]
+
+
+def test_weights_of_other_features_leave_the_order_until_they_are_fitted_anew(
+    tmp_path, monkeypatch
+) -> None:
+    saved = load(FILE.read_bytes())
+    file = tmp_path / "reread.safetensors"
+    save_file(saved | {"weights": saved["weights"][1:], "mean": saved["mean"][1:]}, file)
+    monkeypatch.setattr("rag.reread.FILE", file)
+    after = reread(INTENT, _seen([[-8.0], [-9.0], [9.0]]))
+    assert [hit.chunk.id for hit in after.hits] == [1, 2, 3]
 
 
 def test_what_the_first_step_did_not_see_stays_behind() -> None:
