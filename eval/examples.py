@@ -23,10 +23,11 @@ from rag.followup import complete
 from rag.questions import read_intent
 from rag.reread import N_READ
 from rag.sections import whole_features
-from rag.select import sentences
+from rag.select import Candidate, sentences
 from rag.turn import Turn
 from rag.types import Draft, Filters
 
+OverCases = Sequence[tuple[Evidence, list[Span]]]  # with where what is wanted stands
 Relevant = Callable[[Chunk], bool]
 Rows = tuple[Array, Array, Array]  # features (n, f), labels (1 = answerable) and weights (n,)
 
@@ -87,18 +88,42 @@ def reread_passages(assistant: Assistant, question: str, relevant: Relevant) -> 
     )
 
 
-def across_rows(assistant: Assistant, questions: Sequence[Question]) -> Rows:
-    """Features of the best sentence of every case, and whether the case answers."""
+def over_cases(assistant: Assistant, questions: Sequence[Question]) -> OverCases:
+    """The evidence of those questions that are over all cases."""
+    documents = [assistant.library.document(i.id) for i in assistant.library.documents()]
+    asked = [(assistant.evidence(q.question, history=q.history), q) for q in questions]
+    return [
+        (evidence, [span for span in gold_spans(question, documents) if span])
+        for evidence, question in asked
+        if evidence.intent.kind == "across"
+    ]
+
+
+def tells_groups(asked: OverCases) -> list[Group]:
+    """For every case the features of its sentences, and which of them are wanted."""
+    return [
+        (np.array([c.features for c in found]), np.array([_wanted(c, gold) for c in found]))
+        for evidence, gold in asked
+        for found in across.by_case(evidence.candidates).values()
+    ]
+
+
+def across_rows(asked: OverCases) -> Rows:
+    """Features of the best sentence of every case, and whether the case holds what is wanted."""
     rows, labels = [], []
-    for question in questions:
-        evidence = assistant.evidence(question.question, history=question.history)
-        if evidence.intent.kind != "across":
-            continue
-        gold = {piece.case for piece in question.evidence}
+    for evidence, gold in asked:
+        found = across.by_case(evidence.candidates)
+        holding = [case for case, some in found.items() if any(_wanted(c, gold) for c in some)]
         for candidate, row in across.best_of_cases(evidence.candidates, evidence.literals):
+            chunk = candidate.hit.chunk
             rows.append(row)
-            labels.append(float(candidate.hit.chunk.case in gold))
+            labels.append(float((chunk.document_id, chunk.case) in holding))
     return np.array(rows), np.array(labels), np.ones(len(rows))
+
+
+def _wanted(candidate: Candidate, gold: Sequence[Span]) -> bool:
+    span = Span(candidate.hit.chunk.document_id, candidate.start, candidate.end)
+    return any(span.overlaps(piece) for piece in gold)
 
 
 def section_groups(assistant: Assistant, questions: Sequence[Question]) -> tuple[list[Group], Rows]:

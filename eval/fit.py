@@ -28,6 +28,7 @@ from safetensors.numpy import save_file
 from embeddings.training.data import PassageQuestion, load_news_questions, load_policy_questions
 from eval.benchmark import Benchmark, Passage, Query, cases, filled, load_benchmark
 from eval.examples import (
+    OverCases,
     Relevant,
     Rows,
     across_rows,
@@ -35,11 +36,13 @@ from eval.examples import (
     case_queries,
     follow_rows,
     off_topic,
+    over_cases,
     plain_rows,
     refusal_rows,
     rerank_group,
     reread_passages,
     section_groups,
+    tells_groups,
 )
 from eval.fitting import (
     Array,
@@ -332,8 +335,16 @@ def _fit_forms() -> None:
         ]
         whole, bias = fit_logistic(*section_groups(assistant, told)[1], 0.005, signed=True)
         _write("whole", sections.WHOLE_FEATURES, whole, bias)
-        speaks, bias = fit_logistic(*across_rows(assistant, asked), 0.002, signed=True)
-        _write("across", across.FEATURES, speaks, bias)
+        _fit_across(over_cases(assistant, asked))
+
+
+def _fit_across(asked: OverCases) -> None:
+    """Which sentence of a case tells best of a topic, and whether the case speaks of it."""
+    n = len(select.FEATURES)
+    _write("tells", select.FEATURES, fit_listwise([tells_groups(asked)], np.zeros(n), 0.003))
+    linear.fitted.cache_clear()
+    speaks, bias = fit_logistic(*across_rows(asked), 0.002, signed=True)
+    _write("across", across.FEATURES, speaks, bias)
 
 
 def _fit_follow() -> None:

@@ -1,8 +1,10 @@
 """A question over all cases in, the best sentence of every case that speaks of its topic out.
 
-Whether a case does is told by its best sentence, by a logistic model that `python -m eval.fit`
-fits: a topic in other words than the question's is found by nearness, one that stands there word
-for word by that.
+Which sentence of a case tells best of the topic is told by a linear model over all that is seen of
+its sentences, one with the topic word for word first; whether the case speaks of it at all, by that
+sentence and a logistic model. `python -m eval.fit` fits both. (The scores that candidates have are
+of no use here: they are made to tell the one right sentence from all others, and only the best 30
+are compared.)
 """
 
 import re
@@ -14,11 +16,13 @@ import numpy as np
 
 from rag.linear import fitted
 from rag.questions import Intent
+from rag.select import FEATURES as OF_CANDIDATE
 from rag.select import Candidate
 from rag.tagging import tagger
 
 FEATURES = (
-    "behind",  # how much the sentence's score is below the best of all cases
+    "tells",  # how well the sentence tells of the topic
+    "behind",  # by how much it trails the best one of all cases in that
     "own",  # of `rag.select`
     "soft",
     "soft_context",
@@ -85,24 +89,35 @@ def _words(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(pairwise([0, *ends]))
 
 
+def by_case(candidates: Sequence[Candidate]) -> dict[Case, list[Candidate]]:
+    """The sentences of every case; a document without cases is one, a preface to cases is none."""
+    found: dict[Case, list[Candidate]] = {}
+    for candidate in candidates:
+        chunk = candidate.hit.chunk
+        found.setdefault((chunk.document_id, chunk.case), []).append(candidate)
+    divided = {document for document, case in found if case is not None}
+    return {key: some for key, some in found.items() if key[1] is not None or key[0] not in divided}
+
+
 def best_of_cases(
     candidates: Sequence[Candidate], literals: Literals
 ) -> list[tuple[Candidate, list[float]]]:
     """For every case its best sentence, one with a literal topic first, and its features."""
-    found: dict[Case, Candidate] = {}
-    for candidate in candidates:
-        key = (candidate.hit.chunk.document_id, candidate.hit.chunk.case)
-        known = found.setdefault(key, candidate)
-        if stands_in(literals, candidate.text) and not stands_in(literals, known.text):
-            found[key] = candidate
-    top = max((c.score for c in candidates), default=0.0)
-    return [(c, _features(c, top, literals)) for c in found.values()]
+    tells = fitted("tells", OF_CANDIDATE)
+    best: list[tuple[Candidate, float]] = []
+    for of_case in by_case(candidates).values():
+        literal = [c for c in of_case if stands_in(literals, c.text)] or of_case
+        totals = tells.totals(np.array([c.features for c in literal]))
+        at = int(np.argmax(totals))
+        best.append((literal[at], float(totals[at])))
+    top = max((total for _, total in best), default=0.0)
+    return [(c, _features(c, total, top, literals)) for c, total in best]
 
 
-def _features(candidate: Candidate, top: float, literals: Literals) -> list[float]:
+def _features(candidate: Candidate, total: float, top: float, literals: Literals) -> list[float]:
     stands = 0.0 if not literals else 1.0 if stands_in(literals, candidate.text) else -1.0
-    own = [candidate.feature(name) for name in FEATURES[1:-1]]
-    return [top - candidate.score, *own, stands]
+    own = [candidate.feature(name) for name in FEATURES[2:-1]]
+    return [total, top - total, *own, stands]
 
 
 def literal_topics(question: str, intent: Intent, found: Sequence[Candidate]) -> Literals:

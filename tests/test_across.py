@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from corpus.types import Chunk
+from rag import across
 from rag.across import FEATURES, best_of_cases, literal_topics, speaking, stands_in
 from rag.evidence import Part
 from rag.extractive import owners
+from rag.linear import Linear
 from rag.questions import read_intent
 from rag.select import FEATURES as SENTENCE_FEATURES
 from rag.select import Candidate
@@ -22,16 +24,25 @@ def candidate(case, start, text, score, **features):
 WORDY = dict.fromkeys(("own", "soft", "soft_context", "cosine", "cosine_context"), 1.0)
 
 
-def test_every_case_is_told_by_its_best_sentence() -> None:
+def test_every_case_is_told_by_the_sentence_that_tells_best_of_the_topic(monkeypatch) -> None:
+    weights = np.array([float(name == "own") for name in SENTENCE_FEATURES])
+    models = {"tells": Linear(weights, 0.0)}
+    monkeypatch.setattr(across, "fitted", lambda part, _: models[part])
     found = [
-        candidate(3, 300, "甲。", 5.0),
-        candidate(1, 100, "乙。", 4.0),
-        candidate(3, 310, "丙。", 3.0),
+        candidate(3, 300, "甲。", 5.0, own=2.0),
+        candidate(1, 100, "乙。", 4.0, own=1.0),
+        candidate(3, 310, "丙。", 3.0, own=3.0),
     ]
-    assert [(c.text, row[0]) for c, row in best_of_cases(found, ())] == [
-        ("甲。", 0.0),
-        ("乙。", 1.0),
+    assert [(c.text, row[:2]) for c, row in best_of_cases(found, ())] == [
+        ("丙。", [3.0, 0.0]),
+        ("乙。", [1.0, 2.0]),
     ]
+
+
+def test_what_stands_before_the_cases_is_none() -> None:
+    found = [candidate(None, 0, "序。", 9.0), candidate(3, 300, "甲。", 1.0)]
+    assert [c.text for c, _ in best_of_cases(found, ())] == ["甲。"]
+    assert [c.text for c, _ in best_of_cases(found[:1], ())] == ["序。"]
 
 
 def test_a_sentence_with_the_topic_itself_stands_for_its_case() -> None:
