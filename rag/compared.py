@@ -24,7 +24,16 @@ _LEFT_JOINED = re.compile(
 _MORE_OF_TWO = re.compile(r"^((?:.*,)?)([^,]{2,24}?)[多少]还是([^,]{2,24}?)[多少]?[?]?$")
 # 法院有个“甲”,海关也有个“甲”,是一回事吗
 _HAS_ONE = r"(?:有个|有一个|讲|叫)(“[^”]+”)"
-_BOTH_HAVE_ONE = re.compile(rf"^([^,]{{2,24}}?){_HAS_ONE},([^,]{{0,24}}?)[也还又]{_HAS_ONE},(.*)$")
+_BOTH_HAVE_ONE = re.compile(
+    rf"^([^,]{{2,24}}?){_HAS_ONE}[,、]([^,]{{0,24}}?)[也还又]?{_HAS_ONE},(.*)$"
+)
+_OF_BOTH = re.compile(f"{DIFFERENT}|各")
+# 与过去相比, 改革前后: how one thing was before and is now, which one sentence tells.
+_BEFORE_OR_AFTER = re.compile(
+    r"(?:过去|以[前往后]|[之从此先改][前后]|革[前后]|原[来先]|现在|如今|[去上今]年|同期)$"
+)
+_QUANTITY = re.compile(r"\d[\d.]*[万亿]?[^\d\s“”]{0,4}$")
+_SAID_OF_BOTH = re.compile(r"分别|各自的?|(?<=[,。])两[地市省区县边家者]|都(?=在)")
 _HALF_WIDTH = str.maketrans("，？。！；：", ",?。!;:")
 _SHORT = 4  # characters; a second side so short shares what the first one is said to be of
 
@@ -45,8 +54,8 @@ def compared_parts(question: str, intent: Intent) -> dict[str, str]:
         sides = _sides(question) or {text: text for text in asked_apart(question)}
         if own := _sides_of(shorts, sides):
             return own
-        said = _said_of(shorts, sides)
-        return {place: _without(question, said, place) for place in intent.places}
+        said = _said_of(question, shorts, sides)
+        return {place: _alone(_without(question, said, place)) for place in intent.places}
     if len(intent.cases) > 1:
         rest = _LEFT_JOINED.sub("", CASE_REFERENCE.sub("", question))
         return {f"案例{chinese_numeral(case)}": rest for case in intent.cases}
@@ -58,7 +67,7 @@ def _sides(question: str) -> dict[str, str]:
     if more := _MORE_OF_TWO.match(question):
         lead, left, right = more.groups()
         return {left: f"{lead}{left}有多少?", right: f"{lead}{right}有多少?"}
-    if (both := _BOTH_HAVE_ONE.match(question)) and re.search(DIFFERENT, both[5]):
+    if (both := _BOTH_HAVE_ONE.match(question)) and _OF_BOTH.search(both[5]):
         owner, one, other_owner, other, _ = both.groups()
         both_names = f"{owner}{one}", f"{other_owner or owner}{other}"
         return {name: f"{name}是什么?" for name in both_names}
@@ -69,7 +78,12 @@ def _sides(question: str) -> dict[str, str]:
     if not found or found[1].endswith("、"):  # three things
         return {}
     before, right, rest = found.groups()
+    right = right.removesuffix("这")  # 三联三同和三地一锁这两项改革
     lead, comma, left = before.rpartition(",")
+    if _BEFORE_OR_AFTER.search(left) or _BEFORE_OR_AFTER.search(right):
+        return {}
+    if _QUANTITY.fullmatch(right) and (first := _QUANTITY.search(left)):
+        right = left[: first.start()] + right  # 查封财物1000万和1亿元
     asked = re.sub(DIFFERENT, "", rest)
     if re.sub(r"[,。?都]|各自?|分别", "", asked):
         # 修复的条件和流程: the second is of the first one's owner.
@@ -79,8 +93,18 @@ def _sides(question: str) -> dict[str, str]:
             left: f"{lead}{comma}{left}{asked}",
             right: f"{lead}{comma}{whose}{right}{asked}",
         }
-    names = {side: re.search(_IN_QUOTES, side) for side in (left, right)}
-    return {side: f"{name[0] if name else side}是什么?" for side, name in names.items()}
+    names = [name[0] if (name := re.search(_IN_QUOTES, side)) else side for side in (left, right)]
+    if names[0] == names[1]:  # 信用修复的“一张图”和东莞的“一张图”
+        names = [left, right]
+    return {side: f"{name}是什么?" for side, name in zip((left, right), names, strict=True)}
+
+
+def _alone(question: str) -> str:
+    """What is asked of one of several places, without what asks how they differ."""
+    asked = _SAID_OF_BOTH.sub("", re.sub(DIFFERENT, "", question))
+    return (
+        re.sub(r"^[,、\s]+|[,、\s]+(?=[?。]?$)", "", asked) if asked.strip(",。?、 ") else question
+    )
 
 
 def _sides_of(shorts: Mapping[str, str], sides: Mapping[str, str]) -> dict[str, str]:
@@ -94,11 +118,17 @@ def _sides_of(shorts: Mapping[str, str], sides: Mapping[str, str]) -> dict[str, 
     return found
 
 
-def _said_of(shorts: Mapping[str, str], sides: Mapping[str, str]) -> dict[str, list[str]]:
-    """What names each place, the longest first: 广州黄埔税务 in 广州黄埔税务和东莞都搞了什么."""
+def _said_of(
+    question: str, shorts: Mapping[str, str], sides: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """What names each place, the longest first: 广州黄埔税务 in 广州黄埔税务和东莞都搞了什么.
+
+    What is asked of both is no name: 深圳推数字人民币 in 广州和深圳推数字人民币,有何不同.
+    """
     said = {}
+    names = [side for side in sides if "的" not in side and f"{side}," not in question]
     for place, short in shorts.items():
-        own = [side for side in sides if short in side and "的" not in side]
+        own = [side for side in names if short in side]
         said[place] = sorted([place, short, *(own if len(own) == 1 else ())], key=len, reverse=True)
     return said
 

@@ -12,8 +12,9 @@ from functools import cache
 from importlib.resources import files
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
-_WORD = re.compile(r"[a-z0-9][a-z0-9.'&-]*%?|[^a-z0-9\s]+", re.IGNORECASE)
+_WORD = re.compile(r"\d{1,3}(?:,\d{3})+%?|[a-z0-9][a-z0-9.'&-]*%?|[^a-z0-9\s]+", re.IGNORECASE)
 _LONGEST = 5  # words of the longest entry
+_AFTER = frozenset(("since", "until", "till", "by", "from", "and", "or", ","))
 _BRITISH = re.compile(r"is(e[srd]?|ing|ations?)$")
 _Y = re.compile(r"(?<=..)(?:ies|ied|y)$")
 _ENDING = re.compile(r"(?<=...)(?:ing|ed|es|s|e)$")
@@ -41,13 +42,15 @@ def chinese_keywords(question: str, said: Callable[[str], int] = lambda word: 1)
             phrase = " ".join(words[at : at + length])
             # US is a country, us is none.
             found = entries.get(phrase, entries.get(phrase.lower(), plain.get(_plain(phrase))))
+            if phrase == "when" and at and words[at - 1].lower() not in _AFTER:
+                found = ""  # it joins two clauses: what happens when a project stalls
             if found is not None:
                 renderings = found.split()
                 out += [word for word in renderings if said(word)] or renderings[:1]
                 at += length
                 break
         else:
-            out += [words[at]] if words[at][:1].isalnum() else []
+            out += [words[at].replace(",", "")] if words[at][:1].isalnum() else []
             at += 1
     return " ".join(out)
 

@@ -23,7 +23,9 @@ Wants = Literal["number", "date", "contact", "person", "place", "name", "reason"
 _ACROSS = re.compile(
     # 推广到哪些地方 asks for names; 哪些地方推广了 asks for cases.
     r"(?:哪(?:些|几个?|个)?|各个?|所有|全部|每个|多少个?|几个)(?:[^,。?]{1,6}的)?案例|"
-    r"案例(?:里|中)?[^,。?]{0,4}?(?:有|是|共)?(?:哪些|哪几|几个|多少)|"
+    r"案例(?:里面?|当?中)?,?[^,。?]{0,4}?(?:有|是|共)?(?:哪些|哪几|几个|多少)|"
+    r"(?<=的)案例(?:都|全部?|统统)?(?:给我)?(?:找|列|挑|筛)出来?|"
+    r"各地(?:的?(?:做法|经验|材料))?(?:当?中|里面?)?(?:都|是)?(?:谁|有?哪[些几]|有没有|有谁)|"
     r"(?:\d+|[一二两三四五六七八九十]+)个案例(?:里|中|当中)|"
     r"^(?:请问)?(?:.{0,6}有)?(?:哪(?:些|几个?|个)?|所有|全部|每个)"
     r"(?:城市|地方|地区|地市|市(?!场)|省份|个市)|"
@@ -75,13 +77,14 @@ _HOW = re.compile(
 # A thing that the question ends with is what it asks for, if nothing in it asks (深国仲的地址?).
 _ONLY_NAMED = r"^(?!.*(?:多少|几|哪|什么|啥|谁|怎|咋|如何|多[大高长久快]|吗)).*"
 _QUANTITY = (
-    r"(?:率|[数总产销]量|[金总余差名]额|人数|总数|件数|成本|价格|幅度|"
+    r"(?:率|[数总产销]量|[金总余差名]额|人数|总数|件数|成本|价格|幅度|比例|占比|"
     r"收入|营收|产值|票房|规模|面积|GDP)"
 )
 ASKED_FEW = "(?<![好十哪近这前后那没把])几"  # 几 that asks; it may also mean some
 _NUMBER = re.compile(
     rf"多少|{ASKED_FEW}(?![十百千]|乎|年来|(?:年|天|个?月)前)|多大(?!的?(?:范围|程度|作用|影响|变化))|"
-    r"多高|多长|多久|多快|占比|比例|百分之|(?:率|量|额|数|成本|价格|幅度)(?:是|有|为|达)|"
+    r"多高|多长|多久|多快|(?:率|量|额|数|成本|价格|幅度|比例|占比)(?:是|有|为|达)|"
+    r"(?:占比|比例)(?:如何|怎么?样)|什么比例|百分之几|"
     # 上海2021年的GDP: a quantity that the question ends with is asked for.
     rf"{_ONLY_NAMED}{_QUANTITY}[?]?$|"
     r"how (?:many|much|long|often|fast)|what (?:percentage|share|rate)",
@@ -243,7 +246,7 @@ def without_addenda(question: str) -> str:
     clauses = re.findall(r"[^,，。;；:：?？!！]+[,，。;；:：?？!！]*", question)
     at, asking = 0, 0
     for i, clause in enumerate(clauses):
-        if at <= found.start() < at + len(clause):
+        if at < found.end() <= at + len(clause):
             asking = i
         at += len(clause)
     before = [c for c in clauses[:asking] if _words_of(_SAYS_NOTHING.sub("", c))]

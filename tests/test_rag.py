@@ -38,6 +38,10 @@ def assistant(tmp_path_factory):
         ("深圳公平竞争审查有哪些做法？", "list", ""),
         ("东莞如何推进代办服务", "how", ""),
         ("哪些案例提到了人工智能", "across", ""),
+        ("这些案例里,哪些提到了专利?", "across", ""),
+        ("各地有没有代办的做法?把写了代办的案例都找出来", "across", ""),
+        ("方案鼓励各地搞哪些活动?", "list", ""),
+        ("提速百分之几十?", "fact", "number"),
         ("广州和深圳的做法有何异同", "compare", ""),
         ("四个“一”模式分别是什么", "list", ""),
     ],
@@ -230,6 +234,7 @@ def test_how_many_is_asked_beside_other_things(question) -> None:
         "这几年深圳怎么抽查文件?",
         "对厂里有多大影响?",
         "疫情那几年,法院出过什么文件?",
+        "怎样在不突破配套比例的情况下布局?",
     ],
 )
 def test_some_and_how_many_within_another_question_ask_for_no_number(question) -> None:
@@ -269,6 +274,10 @@ def test_which_kinds_is_no_question_for_a_number(question) -> None:
         ("法院有个“一张图”,海关也有个“一张图”,是一回事吗?", ["法院“一张图”", "海关“一张图”"]),
         ("管的项目多还是盯的网站多", ["管的项目", "盯的网站"]),
         ("广州缴税多少,深圳可受理的商户多少", ["广州市", "深圳市"]),
+        ("法院讲“双城甲”,海关讲“双城乙”,是一回事吗?", ["法院“双城甲”", "海关“双城乙”"]),
+        ("法院的“一张图”和海关的“一张图”是一回事吗?", ["法院的“一张图”", "海关的“一张图”"]),
+        ("“甲乙”和“丙丁”这两项改革分别针对什么?", ["“甲乙”", "“丙丁”"]),
+        ("查封财物1000万和1亿元,审批有什么不同?", ["查封财物1000万", "查封财物1亿元"]),
     ],
 )
 def test_what_is_compared_is_told_apart(question, parts) -> None:
@@ -285,6 +294,16 @@ def test_a_place_is_asked_about_with_what_it_is_named_with() -> None:
     parts = compared_parts(question, read_intent(question, PLACES))
     assert parts["广州市"] == "广州天河税务都搞了数字客服,各叫什么?"
     assert parts["东莞市"] == "东莞都搞了数字客服,各叫什么?"
+    question = "广州和深圳推数字人民币,用的场景有什么不一样?"
+    parts = compared_parts(question, read_intent(question, PLACES))
+    assert parts == {"广州市": "广州推数字人民币,用的场景?", "深圳市": "深圳推数字人民币,用的场景?"}
+
+
+@pytest.mark.parametrize(
+    "question", ["审查范围与过去相比扩大到了哪里?", "修复范围在改革之前和之后有什么差别?"]
+)
+def test_how_a_thing_was_and_is_are_not_two_things(question) -> None:
+    assert compared_parts(question, read_intent(question, PLACES)) == {}
 
 
 @pytest.mark.parametrize(
@@ -649,6 +668,9 @@ def test_an_english_question_is_looked_up_by_its_chinese_keywords(assistant) -> 
         ("US companies", "美国 企业 公司"),
         ("secure severe authors", "secure severe authors"),
         ("Is Foobar 2.0 in use?", "Foobar 2.0 使用"),
+        ("the 1,793 companies", "1793 企业 公司"),
+        ("In Shenzhen, when was it online?", "深圳 什么时候 线上 网上"),
+        ("companies when online", "企业 公司 线上 网上"),
     ],
 )
 def test_english_words_are_known_in_all_their_forms(question, keywords) -> None:
