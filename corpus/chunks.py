@@ -17,6 +17,7 @@ _SHORT = 60  # characters; a shorter entry of a list joins the text before it
 _MIN_TAIL = 80  # a shorter rest joins the chunk before it
 _CONTENT = frozenset({"item", "paragraph", "row", "preface"})
 _SECTIONS = frozenset({"chapter", "section", "subsection"})
+_UNITS = _SECTIONS | {"document", "case"}  # which hold others
 
 
 def split_chunks(document: Document, *, max_chars: int = MAX_CHARS) -> list[Chunk]:
@@ -54,6 +55,18 @@ def split_chunks(document: Document, *, max_chars: int = MAX_CHARS) -> list[Chun
                 )
             )
     return chunks
+
+
+def opening(document: Document, chunk: Chunk) -> str:
+    """The headings right before a chunk, as they stand there, up to it; "" if there is none."""
+    text, start = document.text, chunk.start
+    for node in document.outline[chunk.node :: -1]:
+        if node.kind in _UNITS or (node.id == chunk.node and node.kind != "heading"):
+            continue
+        if node.kind != "heading" or text[node.end : start].strip():
+            break
+        start = node.start
+    return text[start : chunk.start].lstrip()
 
 
 def section_path(outline: Sequence[Node], node: Node) -> str:

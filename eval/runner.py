@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from corpus.chunks import opening
 from corpus.errors import CorpusError, UserError
-from corpus.types import Chunk, Document
+from corpus.types import Document
 from eval.answers import AnswerScore, score_answer
 from eval.questions import Question, Span, gold_spans
 from eval.ranking import Interval, interval, score_evidence, score_run
@@ -166,7 +167,7 @@ def evaluate(
 class _Judge:
     assistant: Assistant
     documents: dict[int, Document]
-    chunks: dict[int, list[Chunk]]  # of the documents that hold evidence; filled when needed
+    shown: dict[int, dict[str, Span]]  # chunks of the documents that hold evidence, with headings
 
     def ask(self, question: Question, gold: Sequence[Span]) -> tuple[Row, dict[str, float]]:
         """The row of one question, and its ranking of chunks for the ranking measures."""
@@ -187,7 +188,7 @@ class _Judge:
             must=question.must,
             answer=answer.answer,
             cited=tuple(c.quote for c in answer.citations),
-            retrieved=tuple(hit.chunk.text for hit in hits[:SHOWN]),
+            retrieved=tuple(hit.text for hit in hits[:SHOWN]),
             confidence=answer.confidence,
             refused=answer.refused,
             failed=score.failed(question),
@@ -217,14 +218,17 @@ class _Judge:
                 row.metrics.update({m: scores[m][row.id] for m in RETRIEVAL})
 
     def _holding(self, gold: Span) -> list[str]:
-        """Ids of the chunks that share text with a piece of evidence."""
-        if gold.document not in self.chunks:
-            self.chunks[gold.document] = self.assistant.library.store.chunks(gold.document)
-        return [
-            str(chunk.id)
-            for chunk in self.chunks[gold.document]
-            if Span(gold.document, chunk.start, chunk.end).overlaps(gold)
-        ]
+        """Ids of the chunks that, as they are shown, share text with a piece of evidence."""
+        if gold.document not in self.shown:
+            library = self.assistant.library
+            document = library.document(gold.document)
+            self.shown[gold.document] = {
+                str(chunk.id): Span(
+                    document.id, chunk.start - len(opening(document, chunk)), chunk.end
+                )
+                for chunk in library.store.chunks(document.id)
+            }
+        return [key for key, span in self.shown[gold.document].items() if span.overlaps(gold)]
 
 
 def _failed_row(question: Question, answer: str) -> Row:

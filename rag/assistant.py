@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from corpus.chunks import opening
 from corpus.errors import ModelError
 from embeddings.encoder import Encoder, load_encoder
 from rag.checks import check
@@ -127,7 +128,7 @@ class Assistant:
         mode: Mode = "hybrid",
         filters: Filters | None = None,
     ) -> list[Hit]:
-        """The best passages for a question, best first.
+        """The best passages for a question, best first, with the headings that they open under.
 
         Raises
         ------
@@ -146,7 +147,10 @@ class Assistant:
             intent = read_intent(question, self.library.store.places())
             asked = asking(question, intent, self.library, snapshot.encoder)
             hits = list(reread(intent, sentences(asked, hits, N_READ)).hits)
-        return hits[:top_k]
+        return [
+            replace(hit, opening=opening(self.library.document(hit.chunk.document_id), hit.chunk))
+            for hit in hits[:top_k]
+        ]
 
     def evidence(
         self, question: str, *, history: Sequence[str] = (), filters: Filters | None = None

@@ -102,9 +102,9 @@ def _sides(question: str) -> dict[str, str]:
 def _alone(question: str) -> str:
     """What is asked of one of several places, without what asks how they differ."""
     asked = _SAID_OF_BOTH.sub("", re.sub(DIFFERENT, "", question))
-    return (
-        re.sub(r"^[,、\s]+|[,、\s]+(?=[?。]?$)", "", asked) if asked.strip(",。?、 ") else question
-    )
+    if not asked.strip(",。?、 "):
+        return question
+    return re.sub(r"^[,、\s]+|[,、\s]+(?=[?。]?$)", "", asked)
 
 
 def _sides_of(shorts: Mapping[str, str], sides: Mapping[str, str]) -> dict[str, str]:

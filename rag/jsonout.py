@@ -29,9 +29,9 @@ def hits_json(hits: Iterable[Hit]) -> list[dict[str, Any]]:
             "case_title": hit.chunk.case_title,
             "section": hit.chunk.section,
             "chunk_id": hit.chunk.id,
-            "start": hit.chunk.start,
+            "start": hit.start,
             "end": hit.chunk.end,
-            "text": hit.chunk.text,
+            "text": hit.text,
             **({"page": hit.chunk.page} if hit.chunk.page else {}),
         }
         for hit in hits

@@ -24,6 +24,17 @@ class Hit:
     score: float  # higher is better; calibrated, about 0 to 1 in hybrid mode
     chunk: Chunk
     features: tuple[float, ...] = ()  # in the order of `rag.rerank.FEATURES`, if it was re-ranked
+    opening: str = ""  # the headings right before the chunk, as they stand in the document
+
+    @property
+    def start(self) -> int:
+        """Where it begins in the document, with the headings that it opens under."""
+        return self.chunk.start - len(self.opening)
+
+    @property
+    def text(self) -> str:
+        """The document's text from `start` to the end of the chunk."""
+        return self.opening + self.chunk.text
 
 
 @dataclass(frozen=True, slots=True)

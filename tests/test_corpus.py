@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.builtin import builtin_document
+from corpus.chunks import opening as headings_before
 from corpus.chunks import split_chunks
 from corpus.outline import case_place, chinese_number, chinese_numeral, leaves, parse_outline, path
 from corpus.sentences import MAX_SENTENCE, sentence_spans
@@ -84,6 +85,26 @@ def test_preface_and_trailer_belong_to_no_case() -> None:
 
 def test_leaves_tile_the_cases() -> None:
     assert "".join(CASES[n.start : n.end] for n in leaves(OUTLINE)) == CASES
+
+
+def test_with_its_headings_every_word_of_the_cases_can_be_found() -> None:
+    doc = document(CASES)
+    found = [False] * len(CASES)
+    for chunk in split_chunks(doc):
+        before = headings_before(doc, chunk)
+        start = chunk.start - len(before)
+        assert CASES[start : chunk.end] == before + chunk.text
+        found[start : chunk.end] = [True] * (chunk.end - start)
+    left = "".join(c for c, seen in zip(CASES, found, strict=True) if not seen)
+    assert left.strip().startswith("责任编辑")
+
+
+def test_only_the_first_passage_below_headings_opens_under_them() -> None:
+    doc = document("案例一\n广东省:甲\n一、做法\n" + "第一句说的是这件事。" * 40 + "\n又一段。\n")
+    first, *others = split_chunks(doc)
+    assert headings_before(doc, first) == "案例一\n广东省:甲\n一、做法\n"
+    assert others
+    assert not any(headings_before(doc, chunk) for chunk in others)
 
 
 def test_chunks_of_the_cases_are_exact_and_lie_in_one_case() -> None:

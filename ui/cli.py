@@ -95,7 +95,7 @@ def _search(args: argparse.Namespace) -> int:
             chunk = hit.chunk
             parts = [_case(chunk.case), chunk.case_title, chunk.section, _page(chunk.page)]
             place = " · ".join(filter(None, parts))
-            print(f"{hit.rank}. {hit.score:.3f} 《{chunk.document}》{place}\n   {chunk.text}")
+            print(f"{hit.rank}. {hit.score:.3f} 《{chunk.document}》{place}\n   {hit.text}")
     return 0
 
 
