@@ -33,6 +33,25 @@ _OFFICE = re.compile(
     r"基地|园区|公示牌|(?<![布格])[站厅处院局所](?=[、,，。;；)）办设申查登受]|$)"
 )
 
+# What is asked for in so many words shows in words of its own: what it costs, what to hand in.
+_ASKS_PRICE = re.compile(
+    r"收费|费用|贵不贵|怕贵|多少钱|几块钱|[收要]不[收要]钱|[收要]钱吗|"
+    r"[\u4e00-\u9fff]费(?=怎|多少|咋|如何|是多|按)"
+)
+_PRICE = re.compile(
+    r"收费|收不收|费用|贵不贵|怕贵|[收交缴花付要]不?[收交缴花付要]?(?:多少|几个?|啥)?钱|多少钱|"
+    r"[\u4e00-\u9fff]费(?=怎|多少|咋|如何|是多|按)"
+)
+_PRICE = re.compile("[费价钱免款金税元补奖]|成本|收取|报销|优惠")
+_ASKS_PAPERS = re.compile(
+    r"[交带备递报供要拿需](?:齐|上)?(?:哪些|什么|啥|哪?几[样种份个])(?:[^,。?、]{0,4})(?:材料|资料|证件|单据)|"
+    r"(?:材料|资料|证件|单据)(?:要|需要?|得|该)?[交带备递报供][^,。?]{0,2}(?:哪|什么|啥)"
+)
+_PAPERS = re.compile(
+    r"[^认公保论佐印验求查]证(?![券据监实])|证明|执照|护照|户口|复印|原件|照片|清册|发票|凭证|病历|图纸|账[户号单]|"
+    r"[请诺托意告决判]书|[表函]|[同约]书?|合同|协议|报告|章程|免[予于]?提?交|无需|不[用需]|承诺|材料包括"
+)
+
 # What a sentence holds that gives what is wanted, and what it is worth where it holds none.
 _HELD = {
     "contact": (_CONTACT, -1.0),
@@ -43,6 +62,8 @@ _HELD = {
 
 def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]:
     """`(wanted, unit)` of a sentence: see FEATURES."""
+    if _lacks_its_words(intent, question, text):
+        return -1.0, 0.0
     if intent.wants == "number":
         return figure_kind(intent, text)
     if intent.wants == "date":
@@ -62,6 +83,14 @@ def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]
         pattern, otherwise = _HELD[intent.wants]
         return (1.0, 0.0) if pattern.search(text) else (otherwise, 0.0)
     return 0.0, 0.0
+
+
+def _lacks_its_words(intent: Intent, question: str, text: str) -> bool:
+    """Whether a price or papers are asked for, and a sentence has none of the words for them."""
+    if _ASKS_PRICE.search(question) and not _PRICE.search(text):
+        return True
+    last = re.split("[,，;；。]", intent.asking)[-1]  # 要交哪些材料,去哪里看 wants a place
+    return bool(_ASKS_PAPERS.search(last)) and not _PAPERS.search(text)
 
 
 _CHINESE = "一二三四五六七八九十百"
@@ -116,7 +145,8 @@ def lists_as_many(n: int, text: str) -> float:
 # 哪些企业 may mean a kind of them.
 _ASKS_FIRM = re.compile(
     r"哪(?:[个一几]|[两二三四五六七八九十]|\d+)?[家个][^,。?给为帮让向对]{0,4}(?:公司|企业|厂商|厂家|供应商|开发商)|"
-    r"哪(?:些|几家|个)?(?:厂商|厂家|供应商|开发商)|哪一?家(?=的|做|开发|研发|运营|生产|供货)"
+    r"哪(?:些|几家|个)?(?:厂商|厂家|供应商|开发商)|哪一?家(?=的|做|开发|研发|运营|生产|供货)|"
+    r"(?:公司|企业|厂商|厂家)(?:分别|各自?|都)?(?:叫(?:什么|啥)|的?(?:名字|名称|名单)(?:是|有|[?？]?$))"
 )
 _ASKS_PERSON = re.compile(
     r"(?:[长任记官师员士人席裁]|负责人|联系人)(?:是|叫|都?有)?(?:谁|哪位)|谁(?:是|任|当)|"
@@ -128,7 +158,9 @@ _ASKS_NAMES = re.compile(
 )
 _ASKS_ABBREVIATED = re.compile("全称|全名|简称|缩写")
 _ABBREVIATED = re.compile("(?:简|下|全)称|缩写|[(（][A-Za-z]{2,}[)）]")
-_FIRM = re.compile(r"公司|集团|厂商|药业|银行|股份|科技(?!创)|电器|实业|控股")
+_FIRM = re.compile(
+    r"公司|集团|厂商|药业|银行|股份|科技(?=有限|股份|公司|集团|[、,，等(（])|电器|实业|控股"
+)
 _POST = re.compile(
     r"[院局市处科庭行校会组省县区部厅司所镇乡村署]长|主任|书记|主席|总裁|经理|董事|负责人|联系人|创始人|担任"
 )
