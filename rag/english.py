@@ -14,7 +14,12 @@ from importlib.resources import files
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"\d{1,3}(?:,\d{3})+%?|[a-z0-9][a-z0-9.'&-]*%?|[^a-z0-9\s]+", re.IGNORECASE)
 _LONGEST = 5  # words of the longest entry
-_AFTER = frozenset(("since", "until", "till", "by", "from", "and", "or", ","))
+# When was it built asks for a date; when it rains does not.
+_AUXILIARY = (
+    "is|was|are|were|did|does|do|will|has|have|had|can|could|should|must|may|might|would|shall"
+)
+ASKS_WHEN = rf"\bwhen (?:exactly )?(?:{_AUXILIARY})\b|\b(?:since|until|till|by|from) when\b"
+_ASKS_WHEN = re.compile(ASKS_WHEN, re.IGNORECASE)
 _BRITISH = re.compile(r"is(e[srd]?|ing|ations?)$")
 _Y = re.compile(r"(?<=..)(?:ies|ied|y)$")
 _ENDING = re.compile(r"(?<=...)(?:ing|ed|es|s|e)$")
@@ -34,6 +39,7 @@ def chinese_keywords(question: str, said: Callable[[str], int] = lambda word: 1)
     """
     entries, plain = _glossary()
     question = unicodedata.normalize("NFKC", question).replace("’", "'")
+    asks_when = _ASKS_WHEN.search(question)
     words = [w.strip(".'").removesuffix("'s") for w in _WORD.findall(question)]
     out = []
     at = 0
@@ -42,8 +48,8 @@ def chinese_keywords(question: str, said: Callable[[str], int] = lambda word: 1)
             phrase = " ".join(words[at : at + length])
             # US is a country, us is none.
             found = entries.get(phrase, entries.get(phrase.lower(), plain.get(_plain(phrase))))
-            if phrase == "when" and at and words[at - 1].lower() not in _AFTER:
-                found = ""  # it joins two clauses: what happens when a project stalls
+            if phrase.lower() == "when" and not asks_when:
+                found = ""
             if found is not None:
                 renderings = found.split()
                 out += [word for word in renderings if said(word)] or renderings[:1]

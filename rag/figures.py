@@ -48,7 +48,7 @@ _MEASURES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
         re.compile(r"[%％成倍元天日月年]|百分|分之|小时|分钟"),
     ),
     (re.compile(r"时限|周期"), TIME),
-    (re.compile(r"面积"), re.compile(r"㎡|平方|亩|公顷")),
+    (re.compile(r"面积|多少(?:m2|㎡|平(?!台))"), re.compile(r"㎡|平方|亩|公顷")),
 )
 _ASKED_UNIT = re.compile(
     rf"(?:多少|{ASKED_FEW})(?:万|亿)*(?:个(?=工作日|月|小时|百分点))?([\u4e00-\u9fff]{{1,3}})"

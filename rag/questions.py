@@ -12,6 +12,7 @@ from typing import Literal
 
 from corpus.errors import QuestionError
 from corpus.outline import chinese_number
+from rag.english import ASKS_WHEN
 from rag.places import mentioned_places, named_places, short_place
 from rag.tagging import tagger
 
@@ -23,7 +24,8 @@ Wants = Literal["number", "date", "contact", "person", "place", "name", "reason"
 _ACROSS = re.compile(
     # 推广到哪些地方 asks for names; 哪些地方推广了 asks for cases.
     r"(?:哪(?:些|几个?|个)?|各个?|所有|全部|每个|多少个?|几个)(?:[^,。?]{1,6}的)?案例|"
-    r"案例(?:里面?|当?中)?,?[^,。?]{0,4}?(?:有|是|共)?(?:哪些|哪几|几个|多少)|"
+    # 典型案例 are a kind of thing that documents speak of.
+    r"(?<!典型)(?<!优秀)(?<!专题)案例(?:里面?|当?中)?,?[^,。?]{0,4}?(?:有|是|共)?(?:哪些|哪几|几个|多少)|"
     r"(?<=的)案例(?:都|全部?|统统)?(?:给我)?(?:找|列|挑|筛)出来?|"
     r"各地(?:的?(?:做法|经验|材料))?(?:当?中|里面?)?(?:都|是)?(?:谁|有?哪[些几]|有没有|有谁)|"
     r"(?:\d+|[一二两三四五六七八九十]+)个案例(?:里|中|当中)|"
@@ -94,7 +96,7 @@ _DATE = re.compile(
     r"何时|几时|什么时候|啥时候|哪一?年|几几年|几年几月|哪一?天|几月|几号|哪个月|什么时间|"
     # 办理时间 is how long it takes.
     rf"{_ONLY_NAMED}(?<!办理)(?<!审批)(?<!处理)(?<!等待)(?<!所需)(?:时间|日期|年份)(?:是|为)?[?]?$|"
-    r"\bwhen\b",
+    rf"{ASKS_WHEN}",
     re.IGNORECASE,
 )
 _PERSON = re.compile(

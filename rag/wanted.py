@@ -62,10 +62,12 @@ _HELD = {
 
 def answer_kind(intent: Intent, question: str, text: str) -> tuple[float, float]:
     """`(wanted, unit)` of a sentence: see FEATURES."""
-    if _lacks_its_words(intent, question, text):
-        return -1.0, 0.0
+    lacking = _lacks_its_words(intent, question, text)
     if intent.wants == "number":
-        return figure_kind(intent, text)
+        holds, unit = figure_kind(intent, text)
+        return holds, -1.0 if lacking else unit
+    if lacking:
+        return -1.0, 0.0
     if intent.wants == "date":
         if date_spans(text) or _TIME.search(text):
             return 1.0, 0.0
@@ -161,6 +163,7 @@ _ABBREVIATED = re.compile("(?:简|下|全)称|缩写|[(（][A-Za-z]{2,}[)）]")
 _FIRM = re.compile(
     r"公司|集团|厂商|药业|银行|股份|科技(?=有限|股份|公司|集团|[、,，等(（])|电器|实业|控股"
 )
+_IN_QUOTES = re.compile("“[^”]{2,12}”")
 _POST = re.compile(
     r"[院局市处科庭行校会组省县区部厅司所镇乡村署]长|主任|书记|主席|总裁|经理|董事|负责人|联系人|创始人|担任"
 )
@@ -171,12 +174,13 @@ def _named(question: str, text: str) -> float:
 
     A person, place or firm must be new to the question; any title or office will do.
     """
-    firm = _ASKS_FIRM.search(question)
-    if not firm and not _ASKS_NAMES.search(question):
+    firm, names = _ASKS_FIRM.search(question), _ASKS_NAMES.search(question)
+    if not firm and not names:
         return 0.0
     new = _new_names(question, text)
     if firm:
-        return 1.0 if new.others or _FIRM.search(text) else -1.0
+        quoted = names and _IN_QUOTES.search(text)
+        return 1.0 if new.others or _FIRM.search(text) or quoted else -1.0
     named = new.others or new.persons or new.places or _NAME.search(text)
     return 1.0 if named else -1.0
 

@@ -211,6 +211,27 @@ def test_a_firm_must_be_named_where_a_firm_is_asked_for() -> None:
     assert answer_kind(intent, question, "“小莞”由数字广东网络建设有限公司开发。")[0] == 1
 
 
+@pytest.mark.parametrize(
+    ("question", "without", "with_it"),
+    [
+        ("海外维权指导收不收费用?", "指导中小企业应对纠纷。", "指导中小企业免费应对纠纷。"),
+        ("办执业登记,要交哪些材料?", "经执业登记后可以从业。", "凭身份证和申请书办理。"),
+    ],
+)
+def test_a_sentence_without_any_word_for_what_is_asked_for_does_not_answer(
+    question, without, with_it
+) -> None:
+    intent = read_intent(question, PLACES)
+    assert answer_kind(intent, question, without) == (-1.0, 0.0)
+    assert answer_kind(intent, question, with_it)[0] >= 0
+
+
+def test_where_the_papers_are_listed_is_told_without_naming_them() -> None:
+    question = "要备哪些材料,去哪里看?"
+    intent = read_intent(question, PLACES)
+    assert answer_kind(intent, question, "在政务服务大厅公布条件和流程。")[0] >= 0
+
+
 def test_names_that_the_question_has_itself_are_no_answer() -> None:
     question = "在汕尾设点的企业叫什么名字?"
     intent = read_intent(question, PLACES)
@@ -636,13 +657,27 @@ def test_any_question_gets_an_answer_or_a_clear_refusal(assistant, question) -> 
 
 @pytest.mark.parametrize(
     ("question", "kind"),
-    [("Which cases mention AI?", "across"), ("Which bank took part?", "fact"),
+    [("What happens when a project stalls?", "fact"), ("Which cases mention AI?", "across"), ("Which bank took part?", "fact"),
      ("List the measures of Dongguan", "list"), ("Who is the director of the office?", "fact")],
 )  # fmt: skip
 def test_what_an_english_question_asks_for_is_read_from_the_english(
     assistant, question, kind
 ) -> None:
     assert assistant.evidence(question).intent.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("question", "is_date"),
+    [
+        ("When was the platform launched?", True),
+        ("Since when has it been used?", True),
+        ("In Shenzhen, when will it open?", True),
+        ("What happens when an approval is overdue?", False),
+        ("When a company closes, who pays its debts?", False),
+    ],
+)
+def test_when_asks_for_a_date_only_where_it_asks(question, is_date) -> None:
+    assert (read_intent(question, PLACES).wants == "date") is is_date
 
 
 def test_keywords_do_not_tell_which_figure_answers_an_english_question(assistant) -> None:
