@@ -54,9 +54,8 @@ def speaking(candidates: Sequence[Candidate], literals: Literals, question: str)
     words_meant = bool(literals and _MENTIONS.search(question))
     chosen = []
     for candidate, row in best_of_cases(candidates, literals):
-        if words_meant and not stands_in(literals, candidate.text):
-            continue
-        if speaks.scores(np.array(row)) >= LEAST:
+        said = stands_in(literals, candidate.text)
+        if said if words_meant else speaks.scores(np.array(row)) >= LEAST:
             chosen.append(candidate)
     return sorted(chosen, key=lambda c: (c.hit.chunk.document_id, c.start))
 

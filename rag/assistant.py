@@ -24,7 +24,7 @@ from rag.extractive import ExtractiveAnswerer
 from rag.followup import joined
 from rag.generate import open_generator
 from rag.library import Library, Progress
-from rag.questions import Intent, clean_question, read_intent, without_addenda
+from rag.questions import Intent, as_question, clean_question, read_intent, without_addenda
 from rag.reread import N_READ, reread
 from rag.retriever import Retriever
 from rag.select import sentences
@@ -164,7 +164,8 @@ class Assistant:
     ) -> Steps:
         """The evidence under the reading of the question that the documents bear out best."""
         spelling = Spelling(turn.snapshot.lexical, self.library.store)
-        question, *earlier = map(spelling.corrected, [question, *(h for h in history if h.strip())])
+        said = [question, *(before for before in history if before.strip())]
+        question, *earlier = (as_question(spelling.corrected(text)) for text in said)
         earlier = [
             before for before in earlier if before != question
         ]  # asked again, it stands alone

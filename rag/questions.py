@@ -27,7 +27,7 @@ _ACROSS = re.compile(
     # 典型案例 are a kind of thing that documents speak of.
     r"(?<!典型)(?<!优秀)(?<!专题)案例(?:里面?|当?中)?,?[^,。?]{0,4}?(?:有|是|共)?(?:哪些|哪几|几个|多少)|"
     r"(?<=的)案例(?:都|全部?|统统)?(?:给我)?(?:找|列|挑|筛)出来?|"
-    r"各地(?:的?(?:做法|经验|材料))?(?:当?中|里面?)?(?:都|是)?(?:谁|有?哪[些几]|有没有|有谁)|"
+    r"各地(?:的?(?:做法|经验|材料))?(?:当?中|里面?)?(?:都|是|在)*(?:谁|有?哪[些几]|有没有|怎么|如何|咋|用)|"
     r"(?:\d+|[一二两三四五六七八九十]+)个案例(?:里|中|当中)|"
     r"^(?:请问)?(?:.{0,6}有)?(?:哪(?:些|几个?|个)?|所有|全部|每个)"
     r"(?:城市|地方|地区|地市|市(?!场)|省份|个市)|"
@@ -238,6 +238,20 @@ def _asking(question: str) -> str:
         for clause, asked in zip(kept, later, strict=True)
         if not (asked and _SOME.search(clause) and not _ASKS.search(clause))
     )
+
+
+_TO_WRITE = re.compile(
+    r"^(?:请|麻烦|想|要|需要|我)*(?:[帮替给为][^,。?写拟整准编收搜总汇]{0,4})?"
+    r"(?:写|起草|草拟|拟|整理|准备|编|收集|搜集|总结|汇总|梳理|归纳)(?:一?下)?(?:出?一?[份段篇个些点条])?"
+    r"(?:关于|有关|围绕)(?P<topic>(?:(?!案例)[^,。?]){2,30}?)(?:方面|相关)?的?"
+    r"(?:汇报|宣传|学习|调研|工作|发言)?(?:材料|素材|资料|汇报|报告|简报|讲话稿?|发言稿?|提纲|综述|小结)[。!]*$"
+)
+
+
+def as_question(text: str) -> str:
+    """A request for a text on a topic in, the question for what is done about it out."""
+    found = _TO_WRITE.search(text)
+    return f"{found['topic']}有哪些做法?" if found else text
 
 
 def without_addenda(question: str) -> str:

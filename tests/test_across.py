@@ -62,6 +62,14 @@ def test_cases_that_speak_of_it_come_in_the_order_of_the_document() -> None:
     assert speaking([], ("专利",), "哪些案例与专利有关?") == []
 
 
+def test_where_words_are_mentioned_is_told_by_the_words_alone() -> None:
+    found = [
+        candidate(5, 500, "也有专利。", -9.0),
+        candidate(2, 200, "保护商标。", 9.0, **WORDY),
+    ]
+    assert [c.text for c in speaking(found, ("专利",), "哪些案例提到专利?")] == ["也有专利。"]
+
+
 @pytest.mark.parametrize(
     ("question", "literals"),
     [

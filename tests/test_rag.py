@@ -14,7 +14,7 @@ from rag.compared import compared_parts
 from rag.english import chinese_keywords, is_english
 from rag.followup import complete
 from rag.match import common_substring
-from rag.questions import MAX_QUESTION, clean_question, read_intent, without_addenda
+from rag.questions import MAX_QUESTION, as_question, clean_question, read_intent, without_addenda
 from rag.types import Answer, Delta, Draft, Filters, Stage
 from rag.wanted import answer_kind, lists_as_many, marks, things_asked_for
 
@@ -40,6 +40,8 @@ def assistant(tmp_path_factory):
         ("哪些案例提到了人工智能", "across", ""),
         ("这些案例里,哪些提到了专利?", "across", ""),
         ("各地有没有代办的做法?把写了代办的案例都找出来", "across", ""),
+        ("各地在用人工智能做什么?", "across", ""),
+        ("典型案例有多少个?", "fact", "number"),
         ("方案鼓励各地搞哪些活动?", "list", ""),
         ("提速百分之几十?", "fact", "number"),
         ("广州和深圳的做法有何异同", "compare", ""),
@@ -214,6 +216,7 @@ def test_a_firm_must_be_named_where_a_firm_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("question", "without", "with_it"),
     [
+        ("代办服务要钱吗?", "构建服务多元的代办体系。", "代办服务免费。"),
         ("海外维权指导收不收费用?", "指导中小企业应对纠纷。", "指导中小企业免费应对纠纷。"),
         ("办执业登记,要交哪些材料?", "经执业登记后可以从业。", "凭身份证和申请书办理。"),
     ],
@@ -318,6 +321,19 @@ def test_a_place_is_asked_about_with_what_it_is_named_with() -> None:
     question = "广州和深圳推数字人民币,用的场景有什么不一样?"
     parts = compared_parts(question, read_intent(question, PLACES))
     assert parts == {"广州市": "广州推数字人民币,用的场景?", "深圳市": "深圳推数字人民币,用的场景?"}
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("给领导写一段关于港澳规则衔接的材料", "港澳规则衔接有哪些做法?"),
+        ("请帮我整理一份有关信用修复方面的汇报材料。", "信用修复有哪些做法?"),
+        ("写一份关于案例三的简报", "写一份关于案例三的简报"),
+        ("关于港澳规则衔接的材料有哪些?", "关于港澳规则衔接的材料有哪些?"),
+    ],
+)
+def test_a_request_for_a_text_asks_what_is_done_about_its_topic(text, question) -> None:
+    assert as_question(text) == question
 
 
 @pytest.mark.parametrize(
