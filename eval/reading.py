@@ -2,7 +2,8 @@
 
 After RGB (Chen et al. 2023, arXiv:2309.01431): every question is asked over a few snippets of its
 own, most of which are noise; then over noise alone, where the only right answer is to refuse.
-Queries are rows `{"id", "query", "relevant", "irrelevant", "answers"}`, passages `{"id", "text"}`.
+Queries are rows `{"id", "query", "relevant", "irrelevant", "answers"}`, passages `{"id", "text"}`; an
+answer that is a list holds wordings of which any will do.
 """
 
 import random
@@ -29,7 +30,7 @@ class Reading:
     question: str
     relevant: tuple[str, ...]
     irrelevant: tuple[str, ...]
-    answers: tuple[str, ...]
+    answers: tuple[tuple[str, ...], ...]  # each with its wordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ def load_readings(passages: Path, queries: Path) -> tuple[list[Passage], list[Re
             Reading(
                 str(row["id"]),
                 str(row["query"]),
-                *(tuple(map(str, row[key])) for key in ("relevant", "irrelevant", "answers")),
+                tuple(map(str, row["relevant"])),
+                tuple(map(str, row["irrelevant"])),
+                tuple(map(_wordings, row["answers"])),
             )
             for row in read_rows(queries)
         ]
@@ -113,7 +116,7 @@ def score_reading(
             if progress:
                 progress("提问", done, len(readings))
     given = [a for _, a in answers if not a.refused]
-    found = [[fold(s) in fold(a.answer) for s in r.answers] for r, a in answers]
+    found = [[_says(a, wordings) for wordings in r.answers] for r, a in answers]
     return ReadingScores(
         noise=noise,
         n_questions=len(answers),
@@ -127,6 +130,14 @@ def score_reading(
 
 def _ask(assistant: Assistant, reading: Reading, documents: Sequence[int]) -> Answer:
     return assistant.ask(reading.question, filters=Filters(documents=tuple(documents)))
+
+
+def _wordings(answer: object) -> tuple[str, ...]:
+    return tuple(map(str, answer)) if isinstance(answer, list) else (str(answer),)
+
+
+def _says(answer: Answer, wordings: Sequence[str]) -> bool:
+    return any(fold(wording) in fold(answer.answer) for wording in wordings)
 
 
 def _some(names: Sequence[str], n: int, rng: random.Random) -> list[str]:
