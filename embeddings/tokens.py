@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 _LAY_WORDS = (files("embeddings") / "lay_words.tsv").read_text("utf-8")
 # An index built under another version is rebuilt.
-TERMS_VERSION = f"rjieba-search+chars/2 {crc32(_LAY_WORDS.encode()):08x}"
+TERMS_VERSION = f"rjieba-search+chars/3 {crc32(_LAY_WORDS.encode()):08x}"
 
 CHAR_MARK = "_"  # tells the character 市 from the word 市
 
 _NEW_WORD = re.compile(r"[a-z\u4e00-\u9fff]{1,4}[^的了着吗\W]")  # two to five characters
 _FREQUENCY = 1_000  # of a word that the dictionary lacks
 
+# 2022年|营收为: the dictionary would cut 年营|收为, and 年产值 out of 2022年产值.
+_AFTER_DATE = re.compile(r"(?<=\d[年月日])(?![度底初末间中代份])")
 _VISIBLE = re.compile(r"[^\W_]")  # the underscore is the mark
 _CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ebef]")
 
@@ -40,14 +42,20 @@ def words(folded: str) -> list[str]:
     """The words of a folded text, overlapping ones included, without single Chinese characters."""
     return [
         word
-        for word in _cutter().cut_for_search(folded)
+        for part in parts(folded)
+        for word in _cutter().cut_for_search(part)
         if _VISIBLE.search(word) and not (len(word) == 1 and _CJK.match(word))
     ]
 
 
 def pieces(folded: str) -> list[str]:
     """A folded text cut once, nothing left out: the pieces make up the text."""
-    return list(_cutter().cut(folded))
+    return [piece for part in parts(folded) for piece in _cutter().cut(part)]
+
+
+def parts(text: str) -> list[str]:
+    """A text cut after its dates, with what follows not mistaken for the rest of a word."""
+    return _AFTER_DATE.split(text)
 
 
 def is_word(piece: str) -> bool:

@@ -2,8 +2,8 @@
 
 After RGB (Chen et al. 2023, arXiv:2309.01431): every question is asked over a few snippets of its
 own, most of which are noise; then over noise alone, where the only right answer is to refuse.
-Queries are rows `{"id", "query", "relevant", "irrelevant", "answers"}`, passages `{"id", "text"}`; an
-answer that is a list holds wordings of which any will do.
+Queries are rows `{"id", "query", "relevant", "irrelevant", "answers"}`, passages `{"id", "text"}`;
+an answer that is a list holds wordings of which any will do.
 """
 
 import random

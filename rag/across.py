@@ -18,7 +18,7 @@ from rag.linear import fitted
 from rag.questions import Intent
 from rag.select import FEATURES as OF_CANDIDATE
 from rag.select import Candidate
-from rag.tagging import tagger
+from rag.tagging import tagged
 
 FEATURES = (
     "tells",  # how well the sentence tells of the topic
@@ -84,7 +84,7 @@ def _cuts_a_word(at: int, literal: str, text: str) -> bool:
 
 @lru_cache(maxsize=4_096)
 def _words(text: str) -> tuple[tuple[int, int], ...]:
-    ends = list(accumulate(len(word) for word, _ in tagger().tag(text)))
+    ends = list(accumulate(len(word) for word, _ in tagged(text)))
     return tuple(pairwise([0, *ends]))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from embeddings.fold import fold
-from rag.tagging import tagger
+from rag.tagging import tagged, tagger
 
 Kind = Literal["title", "place", "organisation"]
 
@@ -43,13 +43,13 @@ def squash(text: str) -> str:
 def names(text: str) -> list[Name]:
     """All names of a text, in order, each one once."""
     quoted = [Name(next(g for g in m.groups() if g), "title") for m in QUOTED.finditer(text)]
-    tagged = [(word, tag) for word, tag in tagger().tag(text)]
+    words = tagged(text)
     found: list[Name] = []
     at = 0
-    for i, (word, tag) in enumerate(tagged):
+    for i, (word, tag) in enumerate(words):
         if _is_organisation(word, tag):
-            start = _organisation_start(tagged, at, i)
-            found.append(Name("".join(w for w, _ in tagged[start : i + 1]), "organisation"))
+            start = _organisation_start(words, at, i)
+            found.append(Name("".join(w for w, _ in words[start : i + 1]), "organisation"))
             at = i + 1
         elif tag == "ns" and _is_place(word):
             found.append(Name(word, "place"))

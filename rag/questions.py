@@ -14,7 +14,7 @@ from corpus.errors import QuestionError
 from corpus.outline import chinese_number
 from rag.english import ASKS_WHEN
 from rag.places import mentioned_places, named_places, short_place
-from rag.tagging import tagger
+from rag.tagging import tagged
 
 MAX_QUESTION = 2_000  # characters
 
@@ -380,7 +380,7 @@ def focus(question: str) -> str:
     Before the interrogative where a copula joins them (院长叫什么, 总投资是多少), else after it
     (多少预算, 哪家…生产).
     """
-    words = [(str(word), str(tag)) for word, tag in tagger().tag(question) if word.strip()]
+    words = [(word, tag) for word, tag in tagged(question) if word.strip()]
     for i, (word, _) in enumerate(words):
         if word not in _ASKING:
             continue

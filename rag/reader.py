@@ -22,7 +22,7 @@ import numpy.typing as npt
 from embeddings.fold import fold
 from embeddings.words import WordVectors
 from rag.match import term_and_word_sets
-from rag.tagging import tagger
+from rag.tagging import tagged
 
 FILE = Path(str(files("rag") / "reader.safetensors"))
 MAX_WORDS = 192  # of a sentence; what comes later is not read
@@ -72,10 +72,10 @@ def read_words(text: str, limit: int = MAX_WORDS) -> Words:
     tags: list[int] = []
     starts: list[int] = []
     at = 0
-    for word, tag in tagger().tag(fold(text)):
+    for word, tag in tagged(fold(text)):
         if word.strip() and len(words) < limit:
-            words.append(str(word))
-            tags.append(_number(str(word), str(tag)))
+            words.append(word)
+            tags.append(_number(word, tag))
             starts.append(at)
         at += len(word)
     return Words(tuple(words), np.array(tags, np.int64), tuple(starts))

@@ -3,6 +3,8 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
+from embeddings.tokens import parts
+
 if TYPE_CHECKING:
     from rjieba import Jieba
 
@@ -13,3 +15,8 @@ def tagger() -> "Jieba":
     from rjieba import Jieba
 
     return Jieba()
+
+
+def tagged(text: str) -> list[tuple[str, str]]:
+    """The words of a text, nothing left out, with their parts of speech."""
+    return [(str(word), str(tag)) for part in parts(text) for word, tag in tagger().tag(part)]

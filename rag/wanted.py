@@ -11,7 +11,7 @@ from corpus.outline import chinese_number
 from rag.figures import TIME, figure_kind, figures, wanted_figures
 from rag.numbers import quantities
 from rag.questions import Intent
-from rag.tagging import tagger
+from rag.tagging import tagged
 
 # When a thing happens again and again, or by when.
 _TIME = re.compile(
@@ -200,11 +200,11 @@ class Names:
 @lru_cache(maxsize=2_048)  # passages come up again and again
 def names_in(text: str) -> Names:
     """Tell the names in a text."""
-    tagged = [(str(word), str(tag)) for word, tag in tagger().tag(text) if len(word) > 1]
+    found = [(word, tag) for word, tag in tagged(text) if len(word) > 1]
     return Names(
-        frozenset(word for word, tag in tagged if tag.startswith("nr")),
-        frozenset(word for word, tag in tagged if tag in ("ns", "nt")),
-        frozenset(word for word, tag in tagged if tag in ("nz", "nt", "eng")),
+        frozenset(word for word, tag in found if tag.startswith("nr")),
+        frozenset(word for word, tag in found if tag in ("ns", "nt")),
+        frozenset(word for word, tag in found if tag in ("nz", "nt", "eng")),
     )
 
 

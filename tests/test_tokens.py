@@ -37,6 +37,14 @@ def test_numbers_and_latin_words_can_be_found(document, wanted) -> None:
     assert any(wanted in term for term in terms(document))
 
 
+def test_what_follows_a_date_is_no_part_of_it() -> None:
+    assert "营收" in words("星河公司2022年营收为462.7亿元")
+    assert "产值" in words("2023年产值达30亿元")
+    assert "年产" not in words("2023年产值达30亿元")
+    assert "年底" in words("到2023年底建成")
+    assert "年产值" in words("年产值过亿元")
+
+
 def test_traditional_question_has_the_terms_of_the_simplified_document() -> None:
     assert terms("優化營商環境") == terms("优化营商环境")
 
