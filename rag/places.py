@@ -33,9 +33,17 @@ def mentioned_places(question: str, known: Collection[str] = ()) -> tuple[str, .
     found = [short_place(place) for place in known]
     for word, tag in tagger().tag(question):
         short = _FACILITY.sub("", short_place(word))
-        if tag == "ns" and _is_place(short):
+        if (tag == "ns" and _is_place(short)) or _is_city(short):
             found.append(short)
     return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=4_096)
+def _is_city(word: str) -> bool:
+    """Whether a word, whatever it is tagged as, is that of a city: the dictionary has 茂名市."""
+    city = f"{word}市"
+    known = len(word) > 1 and word not in _NO_PLACES and tagger().has_word(city)
+    return known and [str(tag) for _, tag in tagger().tag(city)] == ["ns"]
 
 
 @lru_cache(maxsize=4_096)

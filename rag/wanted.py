@@ -95,7 +95,8 @@ def _lacks_its_words(intent: Intent, question: str, text: str) -> bool:
     if _ASKS_PRICE.search(question) and not _PRICE.search(text):
         return True
     last = re.split("[,，;；。]", intent.asking)[-1]  # 要交哪些材料,去哪里看 wants a place
-    return bool(_ASKS_PAPERS.search(last)) and not _PAPERS.search(text)
+    papers = intent.wants != "number" and _ASKS_PAPERS.search(last)  # 几份材料 counts them
+    return bool(papers) and not _PAPERS.search(text)
 
 
 _CHINESE = "一二三四五六七八九十百"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.places import speaks_of
+from rag.places import mentioned_places, speaks_of
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,17 @@ def test_a_place_is_spoken_of_by_name_by_its_character_or_as_a_country_abroad(
     place, text, said
 ) -> None:
     assert speaks_of(text, place) == said
+
+
+@pytest.mark.parametrize(
+    ("question", "places"),
+    [
+        ("茂名是哪个市帮扶的?", ("茂名",)),  # tagged as no place by the dictionary
+        ("合肥园区的厂房多少钱?", ("合肥",)),
+        ("湛江跟哪个市结对?", ("湛江",)),
+        ("外省同行想取经", ()),
+        ("太多材料要交了", ()),
+    ],
+)
+def test_a_city_is_known_whatever_the_dictionary_takes_it_for(question, places) -> None:
+    assert mentioned_places(question) == places

@@ -229,6 +229,12 @@ def test_a_sentence_without_any_word_for_what_is_asked_for_does_not_answer(
     assert answer_kind(intent, question, with_it)[0] >= 0
 
 
+def test_papers_that_are_counted_need_not_be_named() -> None:
+    question = "现在要交几份材料?"
+    intent = read_intent(question, PLACES)
+    assert answer_kind(intent, question, "申报材料由11份减至3份。") == (1.0, 1.0)
+
+
 def test_where_the_papers_are_listed_is_told_without_naming_them() -> None:
     question = "要备哪些材料,去哪里看?"
     intent = read_intent(question, PLACES)
