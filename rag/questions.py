@@ -96,7 +96,7 @@ _DATE = re.compile(
     r"何时|几时|什么时候|啥时候|哪一?年|几几年|几年几月|哪一?天|几月|几号|哪个月|什么时间|"
     # 办理时间 is how long it takes.
     rf"{_ONLY_NAMED}(?<!办理)(?<!审批)(?<!处理)(?<!等待)(?<!所需)(?:时间|日期|年份)(?:是|为)?[?]?$|"
-    rf"{ASKS_WHEN}",
+    + ASKS_WHEN,
     re.IGNORECASE,
 )
 _PERSON = re.compile(
