@@ -60,7 +60,8 @@ def split_chunks(document: Document, *, max_chars: int = MAX_CHARS) -> list[Chun
 def opening(document: Document, chunk: Chunk) -> str:
     """The headings right before a chunk, as they stand there, up to it; "" if there is none."""
     text, start = document.text, chunk.start
-    for node in document.outline[chunk.node :: -1]:
+    for number in range(chunk.node, -1, -1):
+        node = document.outline[number]
         if node.kind in _UNITS or (node.id == chunk.node and node.kind != "heading"):
             continue
         if node.kind != "heading" or text[node.end : start].strip():
