@@ -60,7 +60,7 @@ def case_queries(
         evidence = assistant.evidence(question.question, history=question.history)
         yield (
             evidence.question,
-            lambda c, gold=gold: any(Span(c.document_id, c.start, c.end).overlaps(g) for g in gold),  # type: ignore[misc]
+            lambda c, gold=gold: _held((c.document_id, c.start, c.end), gold),  # type: ignore[misc]
         )
 
 
@@ -122,7 +122,12 @@ def across_rows(asked: OverCases) -> Rows:
 
 
 def _wanted(candidate: Candidate, gold: Sequence[Span]) -> bool:
-    span = Span(candidate.hit.chunk.document_id, candidate.start, candidate.end)
+    return _held((candidate.hit.chunk.document_id, candidate.start, candidate.end), gold)
+
+
+def _held(place: tuple[int, int, int], gold: Sequence[Span]) -> bool:
+    """Whether a place, a document with start and end, shares text with what is wanted."""
+    span = Span(*place)
     return any(span.overlaps(piece) for piece in gold)
 
 
