@@ -48,7 +48,7 @@ _ASKS_PAPERS = re.compile(
 )
 _PAPERS = re.compile(
     r"[^认公保论佐印验求查]证(?![券据监实])|证明|执照|护照|户口|复印|原件|照片|清册|发票|凭证|病历|图纸|账[户号单]|"
-    r"[请诺托意告决判]书|[表函]|[同约]书?|合同|协议|报告|章程|免[予于]?提?交|无需|不[用需]|承诺|材料包括"
+    r"[请诺托意告决判]书|[表函]|契约|合同|协议|报告|章程|免[予于]?提?交|无需|不[用需]|承诺|材料包括"
 )
 
 # What a sentence holds that gives what is wanted, and what it is worth where it holds none.

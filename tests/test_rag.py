@@ -219,6 +219,7 @@ def test_a_firm_must_be_named_where_a_firm_is_asked_for() -> None:
         ("代办服务要钱吗?", "构建服务多元的代办体系。", "代办服务免费。"),
         ("海外维权指导收不收费用?", "指导中小企业应对纠纷。", "指导中小企业免费应对纠纷。"),
         ("办执业登记,要交哪些材料?", "经执业登记后可以从业。", "凭身份证和申请书办理。"),
+        ("买厂房要交哪些材料?", "同时实现办事材料最简化。", "提交买卖合同。"),
     ],
 )
 def test_a_sentence_without_any_word_for_what_is_asked_for_does_not_answer(
