@@ -11,7 +11,7 @@ from corpus.types import Chunk
 from embeddings.fold import fold
 from eval.benchmark import Benchmark, read_rows
 from eval.fitting import Array, Group, Passages
-from eval.questions import Question, Span, gold_spans
+from eval.questions import Question, Span, found_spans
 from rag import across
 from rag import confidence as refusal
 from rag.assistant import Assistant
@@ -56,7 +56,7 @@ def case_queries(
     """The project's own questions, made self-contained."""
     documents = [assistant.library.document(i.id) for i in assistant.library.documents()]
     for question in questions:
-        gold = [span for span in gold_spans(question, documents) if span]
+        gold = found_spans(question, documents)
         evidence = assistant.evidence(question.question, history=question.history)
         yield (
             evidence.question,
@@ -93,7 +93,7 @@ def over_cases(assistant: Assistant, questions: Sequence[Question]) -> OverCases
     documents = [assistant.library.document(i.id) for i in assistant.library.documents()]
     asked = [(assistant.evidence(q.question, history=q.history), q) for q in questions]
     return [
-        (evidence, [span for span in gold_spans(question, documents) if span])
+        (evidence, found_spans(question, documents))
         for evidence, question in asked
         if evidence.intent.kind == "across"
     ]
@@ -141,7 +141,7 @@ def section_groups(assistant: Assistant, questions: Sequence[Question]) -> tuple
     groups: list[Group] = []
     rows, labels, weights = [], [], []
     for question in questions:
-        gold = [span for span in gold_spans(question, documents) if span]
+        gold = found_spans(question, documents)
         evidence = assistant.evidence(question.question, history=question.history)
         if evidence.intent.kind not in ("list", "how") or not evidence.candidates:
             continue
@@ -189,7 +189,7 @@ def follow_rows(assistant: Assistant, questions: Sequence[Question]) -> Rows:
             same = [q for q in alone if q is not question and cases & {e.case for e in q.evidence}]
             other = [q for q in alone if not cases & {e.case for e in q.evidence}]
             before = [(drawn.choice(other).question, 1.0), (drawn.choice(same).question, 0.5)]
-        gold = [span for span in gold_spans(question, documents) if span]
+        gold = found_spans(question, documents)
         for context, weight in before:
             completed = complete(question.question, context, places)
             if completed.follows or not completed.context:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from embeddings.fold import fold
 from embeddings.training.data import PassageQuestion, load_law_questions
 from eval.benchmark import Passage, read_rows
-from eval.questions import Question, Span, gold_spans
+from eval.questions import Question, Span, found_spans
 from rag.assistant import Assistant
 from rag.evidence import Evidence
 from rag.questions import Intent
@@ -129,7 +129,7 @@ def sentence_groups(assistant: Assistant, questions: Sequence[Question]) -> list
     documents = [assistant.library.document(i.id) for i in assistant.library.documents()]
     groups = []
     for question in questions:
-        gold = [span for span in gold_spans(question, documents) if span]
+        gold = found_spans(question, documents)
         evidence = assistant.evidence(question.question, history=question.history)
         spans = [Span(c.hit.chunk.document_id, c.start, c.end) for c in evidence.candidates]
         relevant = [any(s.overlaps(g) for g in gold) for s in spans]

@@ -164,6 +164,11 @@ def gold_spans(question: Question, documents: Iterable[Document]) -> list[Span |
     return [_find(evidence, documents) for evidence in question.evidence]
 
 
+def found_spans(question: Question, documents: Iterable[Document]) -> list[Span]:
+    """Where the pieces of the question's evidence stand that stand anywhere."""
+    return [span for span in gold_spans(question, documents) if span]
+
+
 def _find(evidence: Evidence, documents: list[Document]) -> Span | None:
     for document in documents:
         start, end = 0, len(document.text)
