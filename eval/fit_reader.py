@@ -66,8 +66,9 @@ N_DRAWN = 8  # wrong ones that a question is shown with each time
 WIDTH = 64  # words of a sentence that are learnt from
 N_NETWORKS = 2  # that read side by side, each from its own beginning
 BATCH = 16  # questions
+N_PIECES = 4  # by length, in which a batch is read
 LEARNING_RATE = 1.5e-3
-EPOCHS = 2
+EPOCHS = 4
 REPEATED = 2  # times that a practice question comes in an epoch
 TAKEN_AWAY = 0.2  # share of the questions whose answer is hidden
 ANSWER_WEIGHT = 0.3  # of finding the words of the answer in their sentence
@@ -214,23 +215,33 @@ class Choice(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of the choice, and of the answer's words in their sentence."""
-        words, scores = self.network(batch)
-        scores = scores + self.linear((batch.features - self.mean) / self.scale)[:, 0]
+        pieces = list(batch.by_length(N_PIECES))
+        read = [self.network(piece) for piece in pieces]
+        features = torch.cat([piece.features for piece in pieces])
+        relevant = torch.cat([piece.relevant for piece in pieces])
+        owner = torch.cat([piece.owner for piece in pieces])
+        scores = torch.cat([scores for _, scores in read])
+        scores = scores + self.linear((features - self.mean) / self.scale)[:, 0]
         n = len(batch.query)
-        of_question = torch.arange(n)[:, None] == batch.owner[None]
+        of_question = torch.arange(n)[:, None] == owner[None]
         every = scores[None].expand(n, -1).masked_fill(~of_question, NEVER)
-        right = every.masked_fill(~batch.relevant[None], NEVER)
+        right = every.masked_fill(~relevant[None], NEVER)
         none = self.none.expand(n, 1)
-        some = (of_question & batch.relevant[None]).any(1)
+        some = (of_question & relevant[None]).any(1)
         wanted = torch.where(some, torch.logsumexp(right, 1), none[:, 0])
         loss = (torch.logsumexp(torch.cat([every, none], 1), 1) - wanted).mean()
-        marks = batch.marks[:, : words.shape[1]]
-        marked = marks.sum(1) > 0
-        if marked.any():
-            inside = words[marked].masked_fill(marks[marked] == 0, NEVER)
-            missed = torch.logsumexp(words[marked], -1) - torch.logsumexp(inside, -1)
-            loss = loss + ANSWER_WEIGHT * missed.mean()
+        missed = [_missed(p.marks, words) for p, (words, _) in zip(pieces, read, strict=True)]
+        if len(marked := torch.cat(missed)):
+            loss = loss + ANSWER_WEIGHT * marked.mean()
         return loss
+
+
+def _missed(marks: Tensor, words: Tensor) -> Tensor:
+    """Of every sentence with marks, minus the log of the share of its words that are marked."""
+    marks = marks[:, : words.shape[1]]
+    marked = marks.sum(1) > 0
+    inside = words[marked].masked_fill(marks[marked] == 0, NEVER)
+    return torch.logsumexp(words[marked], -1) - torch.logsumexp(inside, -1)
 
 
 def train(

@@ -1,7 +1,9 @@
 """The network that `rag.reader` computes, as torch trains it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,6 +28,39 @@ class Batch:
     features: Tensor
     relevant: Tensor
     marks: Tensor  # (n_sentences, WIDTH)
+
+    def by_length(self, n: int) -> Iterator["Batch"]:
+        """The sentences in `n` batches, the shortest first, none wider than its longest."""
+        lengths = self.mask.sum((1, 2)).int()
+        for rows in torch.argsort(lengths).chunk(n):
+            width = int(lengths[rows].max())
+            yield replace(
+                self,
+                vectors=self.vectors[rows, :width],
+                tags=self.tags[rows, :width],
+                mask=self.mask[rows, :width],
+                near=self.near[rows],
+                owner=self.owner[rows],
+                features=self.features[rows],
+                relevant=self.relevant[rows],
+                marks=self.marks[rows],
+            )
+
+
+class Dropout(nn.Module):
+    """As `nn.Dropout`, with random bytes of numpy, which come ten times as fast on a processor."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.least = round(256 * share)
+        self.random = np.random.default_rng(torch.initial_seed())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Set some numbers to zero, and the others higher."""
+        if not self.training:
+            return x
+        drawn = self.random.integers(0, 256, x.shape, np.uint8)
+        return x * (torch.from_numpy(drawn) >= self.least) * (256 / (256 - self.least))
 
 
 class ReaderNetwork(nn.Module):
@@ -52,7 +87,7 @@ class ReaderNetwork(nn.Module):
         self.b = nn.Linear(hidden, hidden, bias=False)
         self.c = nn.Linear(compared, hidden, bias=False)
         self.v = nn.Linear(compared, 1, bias=False)
-        self.drop = nn.Dropout(0.2)
+        self.drop = Dropout(0.2)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits `(n_sentences, width)` of the words to be of the answer, and sentences' scores."""
@@ -147,5 +182,7 @@ def _attention(layer: nn.Linear, asked: Tensor, mask: Tensor) -> Tensor:
 
 
 def _along(layer: nn.Conv1d, x: Tensor) -> Tensor:
-    out: Tensor = layer(x.transpose(1, 2)).transpose(1, 2)
-    return out
+    # Half the digits suffice for learning, and take half the time.
+    with torch.autocast("cpu", torch.bfloat16, layer.training):
+        out: Tensor = layer(x.transpose(1, 2))
+    return out.float().transpose(1, 2)
