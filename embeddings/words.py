@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from threading import Lock
 
 import numpy as np
-import numpy.typing as npt
 
 from embeddings.encoder import Encoder, FloatArray
 
@@ -24,8 +23,13 @@ class WordVectors:
         self._table: FloatArray = np.zeros((1024, encoder.dim), np.float32)
         self._lock = Lock()
 
-    def rows(self, words: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Numbers of the words' rows in `table`, one for each word."""
+    @property
+    def dim(self) -> int:
+        """How many numbers a vector has."""
+        return self._encoder.dim
+
+    def vectors(self, words: Sequence[str]) -> FloatArray:
+        """The words' vectors `(n_words, dim)`."""
         with self._lock:
             if len(self._row) > _CAPACITY:
                 self._row.clear()
@@ -35,12 +39,8 @@ class WordVectors:
                 self._reserve(first + len(new))
                 self._table[first : first + len(new)] = self._encoder.encode_document(new)
                 self._row.update((word, first + i) for i, word in enumerate(new))
-            return np.array([self._row[word] for word in words], np.int64)
-
-    @property
-    def table(self) -> FloatArray:
-        """All rows; take it after `rows`."""
-        return self._table
+            # A copy: the table may be filled anew with other words.
+            return self._table[np.array([self._row[word] for word in words], np.int64)]
 
     def _reserve(self, size: int) -> None:
         if size > len(self._table):

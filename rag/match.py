@@ -35,7 +35,7 @@ class Matcher:
         wanted = list(dict.fromkeys([*words(fold(topic)), *words(fold(context))]))
         self._wanted = wanted
         self._wanted_weights = np.array([weight(word) * shares[word] for word in wanted])
-        self._rows = vectors.rows(wanted)
+        self._wanted_vectors = vectors.vectors(wanted)
 
     @property
     def total(self) -> float:
@@ -58,9 +58,7 @@ class Matcher:
         vocabulary = sorted(frozenset().union(*text_words))
         if not self._wanted or not vocabulary:
             return out
-        rows = self._vectors.rows(vocabulary)
-        table = self._vectors.table
-        near = np.clip(table[self._rows] @ table[rows].T, 0, 1)
+        near = np.clip(self._wanted_vectors @ self._vectors.vectors(vocabulary).T, 0, 1)
         column = {word: i for i, word in enumerate(vocabulary)}
         for i, word in enumerate(self._wanted):
             if word in column:  # near to itself even if the model does not know it
@@ -89,9 +87,7 @@ class Matcher:
             return 1.0
         if any(part in text_words for part in parts):
             return 1.0
-        found = self._vectors.rows([*parts, *text_words])
-        table = self._vectors.table
-        near = table[found[: len(parts)]] @ table[found[len(parts) :]].T
+        near = self._vectors.vectors(parts) @ self._vectors.vectors([*text_words]).T
         return float(np.clip(near.max(), 0, 1))
 
     def overlap(self, text: str) -> float:

@@ -154,11 +154,11 @@ class Reader:
         lengths = np.array([len(one.words) for one in found])
         first = np.cumsum(lengths + GAP) - lengths - GAP
         n_rows = int(first[-1] + lengths[-1]) + GAP
-        vectors = np.zeros((n_rows, self._vectors.table.shape[1]), np.float32)
+        vectors = np.zeros((n_rows, self._vectors.dim), np.float32)
         tags = np.full(n_rows, PADDING)
         mask = np.zeros((n_rows, 1), np.float32)
         rows = np.concatenate([np.arange(a, a + n) for a, n in zip(first, lengths, strict=True)])
-        vectors[rows] = self._rows([word for one in found for word in one.words])
+        vectors[rows] = self._vectors.vectors([word for one in found for word in one.words])
         tags[rows] = np.concatenate([one.tags for one in found])
         mask[rows] = 1
         n_windows = 1 + np.maximum(lengths - WINDOW + STEP - 1, 0) // STEP
@@ -167,7 +167,7 @@ class Reader:
         begin = first[sentence] + STEP * (np.arange(len(sentence)) - first_window[sentence])
         end = np.minimum(begin + WINDOW, (first + lengths)[sentence])
         inside = begin[:, None] + np.arange(WINDOW)
-        query = self._rows(asked.words)
+        query = self._vectors.vectors(asked.words)
         return _Laid(
             query=query,
             query_tags=asked.tags,
@@ -187,14 +187,9 @@ class Reader:
         """How near each of the question's words is to a word of the text around every sentence."""
         known: dict[str, FloatArray] = {}
         for around in {place.around for place in places}:
-            words = around_words(around)
-            rows = self._rows(words) if words else np.zeros((1, query.shape[1]), np.float32)
-            known[around] = np.clip((rows @ query.T).max(axis=0), 0, 1)
+            rows = self._vectors.vectors(around_words(around))
+            known[around] = np.clip((rows @ query.T).max(axis=0, initial=0), 0, 1)
         return np.stack([known[place.around] for place in places])
-
-    def _rows(self, words: Sequence[str]) -> FloatArray:
-        rows = self._vectors.rows(words)
-        return self._vectors.table[rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def vectors() -> WordVectors:
 def network(vectors, tmp_path, monkeypatch):
     """A network with random weights that the reader takes for its own."""
     torch.manual_seed(0)
-    made = ReaderNetwork(vectors.table.shape[1]).eval()
+    made = ReaderNetwork(vectors.dim).eval()
     weights = {f"0.{name}": tensor for name, tensor in made.state_dict().items()}
     save_file(weights, tmp_path / "reader.safetensors")
     monkeypatch.setattr(reader, "FILE", tmp_path / "reader.safetensors")
@@ -70,6 +70,17 @@ def test_numpy_computes_what_torch_computes(network: ReaderNetwork, vectors: Wor
     with torch.no_grad():
         _, expected = network(_batch(_example(TEXTS, 0)))
     np.testing.assert_allclose(Reader(vectors).read(QUESTION, _places()), expected, atol=1e-4)
+
+
+def test_read_in_pieces_by_length_a_batch_scores_the_same(network: ReaderNetwork) -> None:
+    batch = _batch(_example(TEXTS, 0))
+    pieces = list(batch.by_length(2))
+    with torch.no_grad():
+        _, whole = network(batch)
+        found = torch.cat([network(piece)[1] for piece in pieces])
+    assert pieces[0].vectors.shape[1] < batch.vectors.shape[1]
+    order = torch.argsort(batch.mask.sum((1, 2)))
+    torch.testing.assert_close(found, whole[order])
 
 
 def test_a_sentence_is_read_by_itself(network: ReaderNetwork, vectors: WordVectors) -> None:
