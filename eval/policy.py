@@ -1,6 +1,6 @@
 """Policy passages in, how well an office's own documents are answered from out.
 
-`python -m eval.policy` fills a library with our own policy passages (900 short documents on like
+`python -m eval.policy` fills a library with our own policy passages (2,200 short documents on like
 matters, each of another place) and asks the questions of `eval/policy_test.jsonl`, on which and on
 whose passages nothing was trained or fitted. `--fit` asks those of the split `fit` instead, few of
 which name the place, so that another document may say nearly the same.
