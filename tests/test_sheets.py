@@ -79,6 +79,11 @@ def test_merged_cells_hold_for_every_row():
         (5.2, '0.0"亿元"', "5.2亿元"),
         (-3.5, "0.00_);(0.00)", "-3.50"),
         (12000, "0.0,", "12000"),
+        (5, "00", "05"),
+        (110105, "000000", "110105"),
+        (5.5, "00.00", "05.50"),
+        (-7, "000", "-007"),
+        (7, '"第"000"号"', "第007号"),
         (1e20, "General", "1e+20"),
         (7e9, "General", "7000000000"),
         (123456789012345, "0", "123456789012345"),
@@ -185,7 +190,7 @@ def test_empty_table_is_refused(name):
 def test_encrypted_workbook_is_refused_with_its_mend():
     data = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + "EncryptedPackage".encode("utf-16-le")
     with pytest.raises(CorpusError, match=r"机密\.xlsx：文件已加密，请先去除密码"):
-        sheets.read("机密.xlsx", data)
+        read_document("机密.xlsx", data)
 
 
 def replaced(part: str, data: bytes) -> bytes:

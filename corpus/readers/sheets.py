@@ -22,9 +22,7 @@ MAX_MERGED = 100_000  # cells that one merged cell covers
 SAMPLE = 20_000  # characters that show the delimiter
 
 _DEFAULT_NAME = re.compile(r"(?i)(?:sheet|工作表)\s*\d*")
-_FORMAT = re.compile(r"(#,##)?0(?:\.(0+))?(%?)")
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-_COMPOUND = b"\xd0\xcf\x11\xe0"  # the container of .xls and of encrypted workbooks
+_FORMAT = re.compile(r"(#,##)?(0+)(?:\.(0+))?(%?)")
 
 Rows = list[Row]
 
@@ -39,7 +37,7 @@ def read(name: str, data: bytes) -> Extracted:
     """
     builder = Builder()
     title = ""
-    if data.startswith((b"PK", _COMPOUND)):
+    if data.startswith(b"PK"):
         title = _read_workbook(builder, name, data)
     else:
         _write(builder, _csv_rows(name, data))
@@ -50,7 +48,6 @@ def _read_workbook(builder: Builder, name: str, data: bytes) -> str:
     """Add the visible sheets; return the title of the workbook."""
     from openpyxl import load_workbook
 
-    _refuse_container(name, data)
     try:
         _refuse_unpacked(name, data)
         # Not read-only: that mode knows neither merged cells nor hidden rows.
@@ -71,20 +68,6 @@ def _read_workbook(builder: Builder, name: str, data: bytes) -> str:
         ) from error
     except (MemoryError, RecursionError) as error:
         raise _too_large(name) from error
-
-
-def _refuse_container(name: str, data: bytes) -> None:
-    if not data.startswith(_COMPOUND):
-        return
-    if _ENCRYPTED in data:
-        raise CorpusError(
-            f"无法读取 {name}：文件已加密，请先去除密码",
-            f"cannot read {name}: encrypted; remove the password",
-        )
-    raise CorpusError(
-        f"无法读取 {name}：是旧格式的表格，请另存为 .xlsx",
-        f"cannot read {name}: an old workbook; save it as .xlsx",
-    )
 
 
 def _refuse_unpacked(name: str, data: bytes) -> None:
@@ -197,11 +180,13 @@ def _number(value: float, shown_as: str) -> str:
     found = _FORMAT.search(section)
     if found is None or "E" in section or "?" in section:
         return f"{value:.15g}" if abs(value) < 1e15 else str(value)
-    thousands, decimals, percent = found.groups()
+    thousands, zeros, decimals, percent = found.groups()
     digits = len(decimals or "")
     number = value * 100 if percent else value
     kind = "d" if isinstance(number, int) and not digits else f".{digits}f"
     text = f"{number:{',' if thousands else ''}{kind}}"
+    whole, point, rest = text.partition(".")
+    text = whole.zfill(len(zeros) + (number < 0)) + point + rest  # 0007, of a code or 文号
     before, after = section[: found.start()], section[found.end() :]
     if after.startswith(","):  # shown in thousands
         return f"{value:.15g}"
