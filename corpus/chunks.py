@@ -26,16 +26,11 @@ def split_chunks(document: Document, *, max_chars: int = MAX_CHARS) -> list[Chun
     A heading with no text below it becomes a chunk, so that no sentence is lost.
     """
     outline, text = document.outline, document.text
-    places = {
-        node.case: case_place(node.title, text[node.start : node.end])
-        for node in outline
-        if node.kind == "case"
-    }
+    places = {node.id: _place_of(document, node) for node in outline if node.kind == "case"}
     aliases = find_aliases(text)
-    titles = {node.case: node.title for node in outline if node.kind == "case"}
     chunks = []
     for node, until in _merged(text, _content_nodes(outline), max_chars):
-        section = section_path(outline, node)
+        section, case = section_path(outline, node), case_around(outline, node)
         for start, end in _groups(text, (node.start, until), max_chars):
             chunks.append(
                 Chunk(
@@ -47,14 +42,29 @@ def split_chunks(document: Document, *, max_chars: int = MAX_CHARS) -> list[Chun
                     text=text[start:end],
                     document=document.title,
                     case=node.case,
-                    case_title=titles.get(node.case, ""),
+                    case_title=case.title if case else "",
                     section=section,
-                    place=places.get(node.case) or document.metadata.place,
+                    place=(case and places[case.id]) or document.metadata.place,
                     page=document.page_at(start),
                     others=other_names(text[start:end], aliases),
                 )
             )
     return chunks
+
+
+def case_around(outline: Sequence[Node], node: Node) -> Node | None:
+    """The case that a node lies in. Its number does not tell: two parts may each have a 案例一."""
+    return next((up for up in path(outline, node) if up.kind == "case"), None)
+
+
+def names_its_place(document: Document, chunk: Chunk) -> bool:
+    """Whether the case of a chunk says which place it is about, whatever the document's is."""
+    case = case_around(document.outline, document.outline[chunk.node])
+    return case is not None and bool(_place_of(document, case))
+
+
+def _place_of(document: Document, case: Node) -> str:
+    return case_place(case.title, document.text[case.start : case.end])
 
 
 def opening(document: Document, chunk: Chunk) -> str:

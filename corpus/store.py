@@ -37,6 +37,7 @@ from corpus.types import Chunk, Document, Metadata, Node
 from corpus.watched import WATCHED_SCHEMA, Watched
 from corpus.writing import (
     TOLD_SCHEMA,
+    current_with,
     insert_document,
     retire_document,
     told_of,
@@ -124,13 +125,8 @@ class Store(Watched):
     def find_sha256(self, sha256: str) -> int | None:
         """The id of the current document with this content."""
         with self.reading() as db:
-            row = db.execute(
-                # Left to itself, SQLite walks all current documents instead.
-                "SELECT id FROM documents INDEXED BY documents_sha256"
-                " WHERE sha256 = ? AND state = 'current'",
-                (sha256,),
-            ).fetchone()
-        return int(row[0]) if row else None
+            known = current_with(db, sha256)
+        return known[0] if known else None
 
     def add_documents(self, news: Iterable[NewDocument], model: str, added: str) -> list[Stored]:
         """Store documents with chunks and vectors in one transaction.
@@ -148,11 +144,19 @@ class Store(Watched):
                 retire_document(db, document, "removed")
 
     def update_metadata(
-        self, document: int, metadata: Metadata, model: str, vectors: FloatArray
+        self,
+        document: int,
+        metadata: Metadata,
+        model: str,
+        vectors: FloatArray,
+        placed: Sequence[int] = (),
     ) -> None:
-        """Correct what is known about a document; its vectors follow its title."""
+        """Correct what is known about a document; its vectors follow its title.
+
+        Chunks follow its place, but those that are `placed` by what their case says.
+        """
         with self.writing() as db:
-            update_document(db, document, metadata, model, pack_vectors(vectors))
+            update_document(db, document, metadata, model, pack_vectors(vectors), placed)
 
     def told(self, name: str) -> dict[str, str]:
         """What a person has told about the current document of this name, by field."""

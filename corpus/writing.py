@@ -4,7 +4,9 @@ What a person has told about a document (`documents.told`) is kept apart from wh
 the next version of the file is described by the person again.
 """
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import fields
 
 from corpus.packing import pack_outline, pack_pages, pack_text, pack_vectors
@@ -25,15 +27,21 @@ _INSERT_CHUNK = (
 )
 
 
+def current_with(db: sqlite3.Connection, sha256: str) -> tuple[int, int] | None:
+    """Id and first chunk of the current document with this content."""
+    found: tuple[int, int] | None = db.execute(
+        # Left to itself, SQLite walks all current documents instead.
+        "SELECT id, first_chunk FROM documents INDEXED BY documents_sha256"
+        " WHERE sha256 = ? AND state = 'current'",
+        (sha256,),
+    ).fetchone()
+    return found
+
+
 def insert_document(db: sqlite3.Connection, new: NewDocument, model: str, added: str) -> Stored:
     """Store one document unless its content is known; see `Store.add_documents`."""
     document = new.document
-    known = db.execute(
-        "SELECT id, first_chunk FROM documents INDEXED BY documents_sha256"
-        " WHERE sha256 = ? AND state = 'current'",
-        (document.sha256,),
-    ).fetchone()
-    if known:
+    if known := current_with(db, document.sha256):
         return Stored(known[0], "unchanged", known[1])
     versions = db.execute(
         "SELECT max(version), max(CASE WHEN state = 'current' THEN id END) FROM documents"
@@ -94,9 +102,14 @@ def retire_document(
 
 
 def update_document(
-    db: sqlite3.Connection, document: int, metadata: Metadata, model: str, vectors: bytes
+    db: sqlite3.Connection,
+    document: int,
+    metadata: Metadata,
+    model: str,
+    vectors: bytes,
+    placed: Sequence[int],
 ) -> None:
-    """Correct the metadata; chunks that had their place from the document follow it."""
+    """Correct the metadata; all chunks but `placed`, which have a place of their own, follow it."""
     old = db.execute(
         f"SELECT told, {', '.join(_FIELDS)} FROM documents WHERE id = ?", (document,)
     ).fetchone()
@@ -109,10 +122,10 @@ def update_document(
         (*now, " ".join(sorted(told)), document),
     )
     db.execute(
-        "UPDATE chunks SET place = ? WHERE place = ? AND id IN (SELECT c.id FROM chunks c"
+        "UPDATE chunks SET place = ? WHERE id IN (SELECT c.id FROM chunks c"
         " JOIN documents d ON c.id >= d.first_chunk AND c.id < d.first_chunk + d.n_chunks"
-        " WHERE d.id = ?)",
-        (metadata.place, before.place, document),
+        " WHERE d.id = ?) AND id NOT IN (SELECT value FROM json_each(?))",
+        (metadata.place, document, json.dumps(placed)),
     )
     # Vectors of other models would lag behind the title, so they are made anew when needed.
     db.execute("DELETE FROM vectors WHERE document = ?", (document,))

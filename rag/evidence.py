@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import NamedTuple
 
+from corpus.chunks import case_around
 from corpus.filters import NO_FILTERS, Filters
 from corpus.outline import chinese_numeral
 from corpus.types import Chunk, Document
@@ -97,6 +99,7 @@ def gather(
     """
     library = sources.library
 
+    @cache
     def open_document(number: int) -> tuple[Document, Sequence[Chunk]]:
         return library.document(number), library.store.chunks(number)
 
@@ -138,7 +141,7 @@ def asking(
     """What is looked for in the library's sentences."""
 
     def scope(hit: Hit) -> str:
-        return _scope(library.document(hit.chunk.document_id), hit.chunk.case)
+        return _scope(library.document(hit.chunk.document_id), hit.chunk)
 
     matcher = library.matcher(intent.topic, topic(context) if context else "")
     return Asked(intent, question, encoder, matcher, library.reader, scope, context)
@@ -260,18 +263,18 @@ def _part_filters(name: str, intent: Intent, filters: Filters | None) -> Filters
 def _opened(
     sources: Sources, open_document: OpenDocument
 ) -> list[tuple[Document, Sequence[Chunk]]]:
-    """All documents with those of their chunks that the filters let through."""
-    opened = [open_document(info.id) for info in sources.library.documents()]
+    """The documents with cases, and those of their chunks that the filters let through."""
+    opened = [open_document(number) for number in sources.library.store.documents_with_cases()]
     if not sources.filters:
         return opened
     allowed = sources.library.store.chunk_ids(sources.filters)
     return [(document, [c for c in chunks if c.id in allowed]) for document, chunks in opened]
 
 
-def _scope(document: Document, case: int | None) -> str:
+def _scope(document: Document, chunk: Chunk) -> str:
     """The text that tells which places a chunk is about: its case, else the whole document."""
+    case = case_around(document.outline, document.outline[chunk.node])
     if case is None:
         known = document.metadata
         return f"{document.title} {known.place} {known.date} {document.text}"
-    node = next(n for n in document.outline if n.kind == "case" and n.case == case)
-    return document.text[node.start : node.end]
+    return document.text[case.start : case.end]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rag.places import mentioned_places, named_places
+from rag.places import mentioned_places, named_places, short_place
 from rag.questions import read_intent, topic
 
 Form = Literal["", "detail", "table"]  # how an answer is wanted once more
@@ -173,7 +173,7 @@ def _substitute(previous: str, rest: str, places: Collection[str]) -> str:
     old = named_places(previous, places)
     if not old:
         return f"{rest}{previous}"
-    for written in (old[0], re.sub(r"[省市县区]$", "", old[0])):
+    for written in (old[0], short_place(old[0])):
         if written in previous:
             return previous.replace(written, rest)
     return ""
@@ -181,6 +181,5 @@ def _substitute(previous: str, rest: str, places: Collection[str]) -> str:
 
 def _without(question: str, places: Sequence[str]) -> str:
     for place in places:
-        short = re.sub(r"[省市县区]$", "", place)
-        question = question.replace(place, "").replace(short, "")
+        question = question.replace(place, "").replace(short_place(place), "")
     return question.strip()

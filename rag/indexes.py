@@ -59,13 +59,17 @@ class Indexes:
         return Snapshot(encoder, view, self._vectors_at(last, encoder, mark), mark)
 
     def follow(self, last: Snapshot) -> Snapshot:
-        """What another process has completed meanwhile; needs no lock, as it changes nothing."""
+        """What another process has completed meanwhile, without the lock across processes.
+
+        The indexes are left as they are; vectors that the store lacks are put into it.
+        """
         try:
             view = self.lexical.reload()
         except (OSError, ValueError, RuntimeError):
             return last  # damaged in use; whoever holds the lock next mends it
         mark = _mark(view.state)
-        if not self._store.knows(mark) or mark.generation <= last.mark.generation:
+        restored = not self._store.knows(last.mark)
+        if not self._store.knows(mark) or not (restored or mark.generation > last.mark.generation):
             return last
         vectors = self._vectors_at(last, last.encoder, mark, keep=False)
         if vectors.count != view.count:
@@ -135,7 +139,10 @@ class Indexes:
     def _vectors_at(
         self, last: Snapshot, encoder: Encoder, mark: Mark, *, keep: bool = True
     ) -> VectorIndex:
-        if encoder is not last.encoder or not self._store.knows(last.mark):
+        restored = not self._store.knows(last.mark)
+        if restored:  # by another process, so that what is cached here is of other documents
+            self._store.forget()
+        if restored or encoder is not last.encoder:
             return self._all_vectors(encoder, mark)
         if mark == last.mark:
             return last.vectors

@@ -19,7 +19,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from corpus.builtin import builtin_document
-from corpus.chunks import split_chunks
+from corpus.chunks import names_its_place, split_chunks
 from corpus.database import unusable
 from corpus.errors import StoreError
 from corpus.store import FILE_NAME, START, DocumentInfo, NewDocument, Store, Stored
@@ -236,12 +236,14 @@ class Library:
 
     def update_metadata(self, number: int, metadata: Metadata) -> None:
         """Correct what is known about a document; filters and titles follow at once."""
-        title = metadata.title or self.store.info(number).name
+        title = self.store.info(number).name
+        title, document = metadata.title or title, self.document(number)
         chunks = [replace(chunk, document=title) for chunk in self.store.chunks(number)]
+        placed = [chunk.id for chunk in chunks if names_its_place(document, chunk)]
         encoder = self.encoder
         rows = encoder.encode_document([index_text(chunk) for chunk in chunks])
         with self._writing():
-            self.store.update_metadata(number, metadata, encoder.fingerprint, rows)
+            self.store.update_metadata(number, metadata, encoder.fingerprint, rows, placed)
             self._snapshot = self._indexes.next(self._snapshot, self.encoder)
         self.store.record("metadata", str(number))
 
@@ -336,22 +338,19 @@ class Library:
 
     def _follow(self) -> None:
         """Take over what another process has changed; finish it if that process has died."""
+        give_back = self._lock.release
         try:
-            self._file_lock.acquire(timeout=_FOLLOW_S)
-        except Timeout:
-            self._snapshot = self._indexes.follow(self._snapshot)
-            self._lock.release()
-            return
-        except OSError as error:
-            _LOG.warning("the last state goes on serving: %s", error)
-            self._lock.release()
-            return
-        try:
-            self._snapshot = self._indexes.next(self._snapshot, self.encoder)
+            try:
+                self._file_lock.acquire(timeout=_FOLLOW_S)
+            except Timeout:
+                self._snapshot = self._indexes.follow(self._snapshot)
+            else:
+                give_back = self._give_back
+                self._snapshot = self._indexes.next(self._snapshot, self.encoder)
         except (StoreError, OSError) as error:
             _LOG.warning("the last state goes on serving: %s", error)
         finally:
-            self._give_back()
+            give_back()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -220,7 +220,7 @@ _SOME = re.compile(r"(?:^|[着了过])几(?![时点天日年]|个?(?:月|小时|
 _ASKS = re.compile(r"多少|多[大高长久快]|[怎咋哪谁啥]|什么|如何|何时|为何")
 # 怎么知道自己缴了多少 asks how.
 _EMBEDDED = re.compile(
-    r"(?<=[么样何咋])[^,;。?!]{0,8}(?:知道|弄清|搞清|看清|明白|看得出|说清|晓得)[^,;。?!]*"
+    r"(?<=[么样何咋])[^,;。?!]{0,8}(?:知道|弄清|搞清|看清|明白|看得?出|说清|晓得|告诉)[^,;。?!]*"
 )
 
 
@@ -347,7 +347,7 @@ def _kind(question: str, wants: Wants, n_places: int) -> Kind:
 
 def _kind_alone(question: str, wants: Wants) -> Kind:
     """The kind of a question that is about one thing."""
-    if _LIST.search(question):
+    if _LIST.search(_EMBEDDED.sub("", question)):
         return "list"
     return "how" if _HOW.search(question) and wants not in ("number", "date") else "fact"
 

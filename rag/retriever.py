@@ -129,7 +129,10 @@ class Retriever:
         store = self.library.store
         if excluded:
             known = filters.places or store.places()
-            filters = replace(filters, places=tuple(p for p in known if p not in excluded))
+            left = tuple(place for place in known if place not in excluded)
+            if not left:  # no places at all would mean all of them
+                return set()
+            filters = replace(filters, places=left)
         return store.chunk_ids(filters)
 
     def _lexical(

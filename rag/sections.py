@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpus.outline import chinese_number
+from corpus.outline import chinese_number, path
 from corpus.sentences import sentence_spans, strip_span
 from corpus.types import Chunk, Document, Node
 from rag.linear import fitted
@@ -181,7 +181,7 @@ def list_cases(
     documents: Sequence[tuple[Document, Sequence[Chunk]]], places: Sequence[str]
 ) -> Section | None:
     """The titles of all cases, of some places if given; None if there are none."""
-    entries = []
+    entries: dict[tuple[int, int, str], Entry] = {}
     for document, chunks in documents:
         for node in document.outline:
             if node.kind != "heading" or node.case is None or not node.title:
@@ -189,25 +189,22 @@ def list_cases(
             case = document.outline[node.parent or 0]
             if case.kind != "case" or case.title != node.title:
                 continue
-            chunk = next((c for c in chunks if c.case == node.case), None)
-            if chunk is None or (places and chunk.place not in places):
+            own = [chunk for chunk in chunks if case.start <= chunk.start < case.end]
+            if not own or (places and own[0].place not in places):
+                continue
+            # In a table of contents a case is named, and told of further on.
+            key = (document.id, node.case, node.title)
+            if key in entries and own[-1].end <= node.end:
                 continue
             # 案例一:标题 on one line: the title follows the label.
             at = document.text.find(node.title.split(" ")[0], node.start, node.end)
             _, end = strip_span(document.text, node.start, node.end)
-            entries.append(Entry(chunk, at, end, document.text[at:end]))
-    if not entries:
-        return None
-    return Section("", tuple(entries))
+            entries[key] = Entry(own[0], at, end, document.text[at:end])
+    return Section("", tuple(entries.values())) if entries else None
 
 
 def _titles(document: Document, node: Node) -> str:
-    parts = []
-    current: Node | None = node
-    while current is not None and current.parent is not None:
-        parts.append(current.title)
-        current = document.outline[current.parent]
-    return " ".join(reversed(parts))
+    return " ".join(up.title for up in path(document.outline, node))
 
 
 def _entries(document: Document, node: Node, chunks: Sequence[Chunk]) -> tuple[Entry, ...]:

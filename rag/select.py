@@ -276,8 +276,8 @@ def _standing(
 
 
 def _place_fits(asked: Asked, hit: Hit) -> float:
-    text = asked.scope(hit)
     named = (*asked.intent.mentions, *asked.intent.years)
+    text = asked.scope(hit) if named else ""
     said = [speaks_of(text, name) for name in named]
     if asked.intent.kind in ("compare", "across"):  # each case answers for one of the places
         return max(said, default=1.0) - 1.0

@@ -339,6 +339,40 @@ def test_backup_and_restore_while_serving(home, library, encoder, memory_path):
     other.close()
 
 
+def test_a_restore_by_another_process_leaves_no_old_text(home, library, encoder, memory_path):
+    library.add([("a.txt", WATER)])
+    library.backup(memory_path / "copy.db")
+    [number] = library.add([("b.txt", LIGHT)]).added
+    other = Library.open(home, encoder)
+    assert "路灯" in other.document(number).text
+    library.restore(memory_path / "copy.db")
+    assert library.add([("c.txt", BUS)]).added == (number,)
+    assert texts(other, "夜间公交")[0]
+    assert "公交" in other.document(number).text
+    other.close()
+
+
+def test_a_failure_while_following_keeps_no_lock(home, library, encoder, monkeypatch):
+    library.add([("a.txt", WATER)])
+    other = Library.open(home, encoder)
+
+    def failing(last):
+        raise StoreError("磁盘已满", "disk full")
+
+    monkeypatch.setattr(library._indexes, "follow", failing)
+    with other._file_lock.acquire():
+        other.store.remove_documents([1])
+        assert library.snapshot().lexical.count
+    other.close()
+    assert library._lock.acquire(timeout=5)
+    library._lock.release()
+
+
+def test_correcting_an_unknown_document_is_told(library):
+    with pytest.raises(StoreError):
+        library.update_metadata(99, Metadata(title="新"))
+
+
 def test_a_store_that_was_exchanged_is_noticed(home, library, encoder, memory_path):
     library.add([("a.txt", WATER)])
     library.backup(memory_path / "copy.db")

@@ -378,6 +378,17 @@ def test_what_only_sounds_like_a_comparison_is_none(question) -> None:
     assert read_intent(question, PLACES).kind != "compare"
 
 
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("看板怎么告诉我要办哪些事?", "how"), ("如何看出哪些环节没走线上?", "how"),
+        ("能告诉我有哪些措施吗?", "list"), ("要办哪些事?", "list"),
+    ],
+)  # fmt: skip
+def test_how_one_gets_to_know_of_things_does_not_ask_for_a_list(question, kind) -> None:
+    assert read_intent(question, PLACES).kind == kind
+
+
 def test_sides_are_told_apart_whatever_the_width_of_the_marks() -> None:
     question = "修复时，劳动合同和劳务合同的渠道有何不同？"
     parts = compared_parts(question, read_intent(question, PLACES))
@@ -756,6 +767,38 @@ def test_a_case_or_a_place_as_a_whole_is_answered_by_its_headings(assistant) -> 
     answer = assistant.ask("一共收录了几个深圳市的案例?")
     assert {c.case for c in answer.citations} == {3, 4, 5, 8, 9, 10, 12, 14}
     assert answer.lead == "共 8 个案例："
+
+
+CONTENTS = "案例汇编\n目录\n案例一：广州市：办税\n案例二：深圳市：破产\n\n"
+PARTS = (
+    "第一部分 税务\n案例一：广州市：办税\n广州推出云税厅，年服务300万人次。\n"
+    "案例二：深圳市：破产\n深圳推行快审，90日内审结。\n"
+    "第二部分 工程\n案例一：佛山市：报建\n佛山推行并联审批，压缩到30日。\n"
+)
+
+
+def test_a_table_of_contents_names_no_case_twice(tmp_path) -> None:
+    with Assistant.open(tmp_path) as assistant:
+        assistant.library.remove([1])
+        assistant.library.add([("汇编.txt", f"{CONTENTS}{PARTS}".encode())])
+        answer = assistant.ask("有哪些案例?")
+        assert answer.lead == "共 3 个案例："
+        assert not assistant.ask("广州云税厅一年服务多少人次?").refused
+
+
+def test_two_cases_with_one_number_keep_their_titles_and_places(tmp_path) -> None:
+    with Assistant.open(tmp_path) as assistant:
+        [number] = assistant.library.add([("汇编.txt", PARTS.encode())]).added
+        places = {c.text[:2]: c.place for c in assistant.library.store.chunks(number)}
+        titles = {c.text[:2]: c.case_title for c in assistant.library.store.chunks(number)}
+    assert (places["广州"], places["佛山"]) == ("广州市", "佛山市")
+    assert titles["广州"] != titles["佛山"]
+
+
+def test_when_the_only_place_is_excluded_nothing_is_left(assistant) -> None:
+    only = Filters(places=("深圳市",))
+    assert assistant.retriever.search("异地执法", filters=only)
+    assert not assistant.retriever.search("异地执法", filters=only, excluded_places=("深圳市",))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.chunks import split_chunks
+from corpus.chunks import names_its_place, split_chunks
 from corpus.errors import StoreError
 from corpus.filters import Filters
 from corpus.outline import parse_outline
@@ -196,6 +196,32 @@ def test_metadata_can_be_corrected(store):
     assert store.document(number).title == "新标题"
     assert {(c.document, c.place) for c in store.chunks(number)} == {("新标题", "惠州市")}
     assert store.changes_between(mark, store.mark()).added == (number,)
+
+
+def test_correcting_the_place_of_a_document_leaves_cases_theirs(store):
+    [number] = add(store, made("b.txt", CASES, place="深圳市"))
+    chunks = store.chunks(number)
+    document = store.document(number)
+    placed = [chunk.id for chunk in chunks if names_its_place(document, chunk)]
+    rows = np.eye(8, dtype=np.float32)[: len(chunks)]
+    store.update_metadata(number, Metadata(title="b", place="全国"), MODEL, rows, placed)
+    assert [c.place for c in store.chunks(number) if c.case == 1] == ["深圳市"]
+
+
+def test_a_backup_with_pages_of_another_size_is_taken_over(store, memory_path):
+    add(store, made("a.txt", NOTICE))
+    before = store.documents()
+    file = memory_path / "copy.db"
+    store.backup(file)
+    with closing(sqlite3.connect(file, isolation_level=None)) as copy:
+        size = copy.execute("PRAGMA page_size").fetchone()[0]
+        copy.execute("PRAGMA journal_mode = DELETE")
+        copy.execute(f"PRAGMA page_size = {size // 4}")
+        copy.execute("VACUUM")
+        assert copy.execute("PRAGMA page_size").fetchone()[0] != size
+    store.remove_documents([before[0].id])
+    store.restore(file)
+    assert store.documents() == before
 
 
 def test_vectors_come_back_nearly_as_they_were(store):
