@@ -20,9 +20,9 @@ from corpus.types import Node, NodeKind
 MAX_HEADING = 80  # characters; a longer numbered line is a paragraph that opens with its title
 
 _NUMERAL = "一二三四五六七八九十百零〇两"
-_CASE = re.compile(rf"[\s#]*(案\s?例\s?([{_NUMERAL}]+|\d+))\s*[:：、.．]?\s*")
+_CASE = re.compile(rf"[\s#]*(案\s?例\s?([{_NUMERAL}]+|\d{{1,4}}(?!\d)))\s*[:：、.．]?\s*")
 _DIVISION = re.compile(
-    rf"[\s#]*(第\s?(?:[{_NUMERAL}]+|\d+)\s?([编篇章节条]|部分))(?=[\s:：、]|$)[\s:：、]*"
+    rf"[\s#]*(第\s?(?:[{_NUMERAL}]+|\d{{1,6}})\s?([编篇章节条]|部分))(?=[\s:：、]|$)[\s:：、]*"
 )
 _SECTION = re.compile(rf"[\s#]*(([{_NUMERAL}]+)[、．.])\s*")
 _BARE_SECTION = re.compile(rf"\s*(([{_NUMERAL}]+))(?=[^{_NUMERAL}是、\s])")

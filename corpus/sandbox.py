@@ -261,7 +261,7 @@ def _told(name: str, error: Exception) -> dict[str, str]:
     kind = type(error).__name__
     return {
         "name": name,
-        "zh": f"无法读取 {name}：文件已损坏或过于复杂（{kind}），请打开后另存再添加",
+        "zh": f"无法读取 {name}：文件已损坏或过于复杂，请打开后另存再添加",
         "en": f"cannot read {name}: damaged or too complex ({kind}); open it and save it again",
     }
 

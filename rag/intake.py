@@ -1,6 +1,7 @@
 """Files, folders and bytes in; documents with their outlines out, and a reason for each failure."""
 
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from corpus.errors import CorpusError, UserError
+from corpus.errors import CorpusError, UserError, reason
 from corpus.outline import parse_outline
 from corpus.readers import Extracted
 from corpus.sandbox import expand_safely, read_safely, refuse_large
@@ -67,24 +68,40 @@ Source = Path | tuple[str, bytes] | File
 def find_files(sources: Sequence[Source], failed: list[Failure]) -> list[File]:
     """All files of the sources, folders recursively; what is missing goes into `failed`."""
     found: list[File] = []
-    names = _names([source for source in sources if isinstance(source, Path)])
+    paths: list[tuple[str, Path]] = []  # with their names
     for source in sources:
         if isinstance(source, tuple):
             found.append(_loaded(*source))
         elif isinstance(source, File):
             found.append(source)
         elif source.is_dir():
-            found += [
-                File(file.relative_to(source).as_posix(), partial(load_path, file))
+            paths += [
+                (posix(file.relative_to(source)), file)
                 for file in sorted(source.rglob("*"))
                 if file.is_file() and not is_skipped(file.relative_to(source))
             ]
         elif source.is_file():
-            found.append(File(names[source], partial(load_path, source)))
+            paths.append((posix(Path(source.name)), source))
         else:
             error = CorpusError(f"没有文件 {source}，请检查路径", f"no such file: {source}")
             failed.append(Failure(str(source), str(error)))
+    # Where two share a name, both are called by their whole paths: else one would count as the
+    # next version of the other.
+    count = Counter(name for name, _ in set(paths))
+    for name, path in paths:
+        own = name if count[name] == 1 else posix(path).removeprefix("./").lstrip("/")
+        found.append(File(own, partial(load_path, path)))
     return found
+
+
+def posix(path: Path) -> str:
+    """A path as a document's name; one that is not UTF-8 is read as GBK, as Windows writes it."""
+    name = path.as_posix()
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("gb18030", "replace")
+    return name
 
 
 def select_files(
@@ -116,19 +133,8 @@ def _matching(path: Path) -> list[Source]:
         for file in sorted(match.rglob("*")) if match.is_dir() else [match]:
             below = file.relative_to(base)
             if file.is_file() and not is_skipped(below):
-                found[below.as_posix()] = File(below.as_posix(), partial(load_path, file))
+                found[posix(below)] = File(posix(below), partial(load_path, file))
     return [*found.values()] or [path]
-
-
-def _names(paths: Sequence[Path]) -> dict[Path, str]:
-    """What to call files: by their names, or with their folders where two share one.
-
-    Else one file would count as the next version of the other.
-    """
-    count = Counter(path.name for path in set(paths))
-    return {
-        path: path.name if count[path.name] == 1 else path.as_posix().lstrip("./") for path in paths
-    }
 
 
 def fits(name: str, patterns: Sequence[str]) -> bool:
@@ -156,10 +162,9 @@ def contents_of(file: File, failed: list[Failure]) -> Iterator[tuple[str, bytes]
     except UserError as error:
         failed.append(Failure(file.name, str(error)))
     except OSError as error:
-        reason = error.strerror or str(error)
         told = CorpusError(
-            f"无法读取 {file.name}：{reason}，请检查权限",
-            f"cannot read {file.name}: {reason}; check its permissions",
+            f"无法读取 {file.name}：{reason(error)}，请检查权限",
+            f"cannot read {file.name}: {error.strerror or error}; check its permissions",
         )
         failed.append(Failure(file.name, str(told)))
 

@@ -13,7 +13,7 @@ from dataclasses import fields
 from datetime import date
 from pathlib import Path, PurePosixPath
 
-from corpus.errors import CorpusError
+from corpus.errors import CorpusError, reason
 from corpus.readers.text import decode
 from corpus.types import Metadata
 from rag.intake import Failure, File, load_path
@@ -48,7 +48,7 @@ def read_manifest(file: Path, failed: list[Failure]) -> list[File]:
         rows = list(_lines(text, file) if lines else _table(text))
     except (OSError, ValueError, csv.Error) as error:
         raise CorpusError(
-            f"无法读取清单 {file}（{error}），请检查路径，并另存为 UTF-8。",
+            f"无法读取清单 {file}（{reason(error)}），请检查路径，并另存为 UTF-8。",
             f"cannot read the manifest {file}: {error}; check the path and save it as UTF-8",
         ) from error
     found = []

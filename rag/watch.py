@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from corpus.errors import StoreError, UserError
+from corpus.errors import CorpusError, StoreError, UserError, reason
 from corpus.watched import Stamp
-from rag.intake import Failure, File, Notice, fits, is_skipped, load_path
+from rag.intake import Failure, File, Notice, fits, is_skipped, load_path, posix
 from rag.library import Library
 
 LOOK_EVERY_S = 1.0
@@ -68,6 +68,7 @@ class Watcher:
         self._folder = folder.resolve()
         self._include, self._exclude = include, exclude
         self._before: dict[str, Stamp] | None = None
+        self._paths: dict[str, Path] = {}  # by the names that documents have
         self._unread: dict[str, _Unread] = {}
         self._notices: dict[str, list[Notice]] = {}
         self._walk_s = 0.0  # what finding all files took the last time
@@ -135,14 +136,15 @@ class Watcher:
                     file = Path(folder, name)
                     below = file.relative_to(self._folder)
                     if self._wanted(below) and file.is_file():
-                        found[below.as_posix()] = _stamp(file)
+                        found[posix(below)] = _stamp(file)
+                        self._paths[posix(below)] = file
         except FileNotFoundError:
             if self._folder.is_dir():
                 return self._before or {}  # something was deleted while we looked
             raise self._unreachable("不存在", "is not there") from None
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise self._unreachable(f"无法读取（{reason}）", f"cannot be read: {reason}") from error
+            zh, en = f"无法读取（{reason(error)}）", f"cannot be read: {error.strerror or error}"
+            raise self._unreachable(zh, en) from error
         return found
 
     def _unreachable(self, zh: str, en: str) -> StoreError:
@@ -169,7 +171,7 @@ class Watcher:
     ) -> tuple[int, int]:
         """Add files, and note what each of them holds; how many are new, how many new versions."""
         files = [
-            File(path, partial(_load, self._folder / path, stamps[path]), origin=str(self._folder))
+            File(path, partial(_load, self._paths[path], stamps[path]), origin=str(self._folder))
             for path in paths
         ]
         report = self._library.add(files, cancelled=cancelled)
@@ -231,5 +233,7 @@ def _is_of(name: str, path: str) -> bool:
 def _load(file: Path, stamp: Stamp) -> bytes:
     data = load_path(file)
     if _stamp(file) != stamp:
-        raise OSError("文件正在写入，稍后会再读取 (is being written, will be read again)")
+        raise CorpusError(
+            f"{file.name} 正在写入，稍后会再读取", f"{file.name} is being written; read again later"
+        )
     return data

@@ -1,5 +1,7 @@
 """Which files of the given paths are taken."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,26 @@ def test_files_that_share_a_name_keep_apart(tmp_path: Path) -> None:
     assert len(set(names)) == 3
     assert names[0].endswith("甲/通知.txt")
     assert names[2] == "其他.txt"
+
+
+def test_folders_that_hold_files_of_one_name_keep_apart(tmp_path: Path) -> None:
+    for year in ("2023", "2024"):
+        (tmp_path / year).mkdir()
+        (tmp_path / year / "通知.txt").write_text(year, "utf-8")
+        (tmp_path / year / f"{year}年报.txt").write_text(year, "utf-8")
+    found = select_files([tmp_path / "2023", tmp_path / "2024"], [], [], [])
+    names = [file.name for file in found]
+    assert len(set(names)) == 4
+    assert sum(name.endswith(("2023/通知.txt", "2024/通知.txt")) for name in names) == 2
+    assert {"2023年报.txt", "2024年报.txt"} < set(names)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there names are any bytes")
+def test_a_name_that_is_not_utf8_is_read_as_gbk(tmp_path: Path) -> None:
+    name = os.fsdecode("通知.txt".encode("gbk"))
+    (tmp_path / name).write_text("文字", "utf-8")
+    [found] = select_files([tmp_path], [], [], [])
+    assert (found.name, found.load()) == ("通知.txt", "文字".encode())
 
 
 def test_missing_path_is_told(tmp_path: Path) -> None:

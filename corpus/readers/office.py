@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,9 +99,11 @@ def _converted(begun: list[str], name: str, data: bytes, form: Form, folder: Pat
     ]
     try:
         # The first start makes the profile and ends with 81; a crash is worth one more.
+        until = time.monotonic() + MAX_SECONDS
         for _ in range(3):
+            left = max(0.0, until - time.monotonic())
             done = subprocess.run(
-                command, capture_output=True, timeout=MAX_SECONDS, cwd=folder, check=False
+                command, capture_output=True, timeout=left, cwd=folder, check=False
             )
             if done.returncode == 0:
                 break

@@ -5,6 +5,7 @@ does not: an indent, a short last line, a gap, another size, a list mark.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -212,15 +213,16 @@ class _TypeArea:
     def _edges(self, lines: Sequence[Line]) -> tuple[float, float]:
         """Edges that several lines share: one that sticks out is no edge."""
 
-        def edge(places: list[float]) -> float:
-            needed = max(2, 0.1 * len(places))
-            for place in places:
-                if sum(0 <= place - other <= self.body for other in places) >= needed:
+        def edge(places: Iterable[float]) -> float:
+            inwards = sorted(places)
+            needed = max(2, 0.1 * len(inwards))
+            for place in reversed(inwards):
+                near = bisect_left(inwards, place - self.body)
+                if bisect_right(inwards, place) - near >= needed:
                     return place
-            return places[0]
+            return inwards[-1]
 
-        right = edge(sorted((line.x1 for line in lines), reverse=True))
-        return -edge(sorted((-line.x0 for line in lines), reverse=True)), right
+        return -edge(-line.x0 for line in lines), edge(line.x1 for line in lines)
 
     def _with_whole(
         self, page: tuple[float, float], whole: tuple[float, float], n_lines: int

@@ -9,7 +9,7 @@ from corpus.errors import CorpusError
 from corpus.readers.building import Extracted
 
 _MARKDOWN = (".md", ".markdown")
-_HEADING = re.compile(r" {0,3}(#{1,6})\s+(\S.*?)(?:\s+#+)?\s*")
+_HEADING = re.compile(r" {0,3}(#{1,6})\s+(\S.*)")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _SAMPLE = 4_000  # characters that tell an encoding, and a text from other bytes
@@ -50,9 +50,12 @@ def _marked(text: str) -> Extracted:
         opens = _FENCE.match(line)
         if opens and (not fence or opens[1] == fence):
             fence = "" if fence else opens[1]
-        found = None if fence else _HEADING.fullmatch(line)
+        found = None if fence else _HEADING.fullmatch(line.rstrip())
         if found:
             line = found[2]
+            bare = line.rstrip("#")  # # 标题 #
+            if bare[-1:].isspace():
+                line = bare.rstrip()
             headings.append((at, at + len(line), len(found[1])))
         lines.append(line)
         at += len(line) + 1
