@@ -182,6 +182,11 @@ class Database:
                 taken.execute("PRAGMA journal_mode = DELETE")
                 self._migrate(taken)
                 with self._connection() as connection:
+                    size = connection.execute("PRAGMA page_size").fetchone()[0]
+                    if taken.execute("PRAGMA page_size").fetchone()[0] != size:
+                        # A write-ahead log keeps to one size of pages.
+                        taken.execute(f"PRAGMA page_size = {size}")
+                        taken.execute("VACUUM")
                     taken.backup(connection)
         finally:
             copy.unlink(missing_ok=True)
