@@ -10,6 +10,7 @@ UserError
 
 import errno
 import json
+import re
 
 _REASONS = {
     errno.ENOENT: "没有这个文件或文件夹",
@@ -54,6 +55,22 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.place}: {self.zh} ({self.en})"
+
+
+def halves(told: str) -> tuple[str, str]:
+    """The Chinese and the English half of `place: Chinese (English)`, as errors are written.
+
+    Both are the whole where it is in one language; notices have no place. A name in it may hold
+    brackets: the half in English is what the last bracket closes.
+    """
+    depth = 0
+    for at in range(len(told) - 1, 0, -1):
+        depth += (told[at] == ")") - (told[at] == "(")
+        if depth == 0:
+            if told[at - 1 : at + 1] != " (":
+                break
+            return re.sub(r"^\w+: ", "", told[: at - 1]), told[at + 1 : -1]
+    return told, told
 
 
 class CorpusError(UserError):

@@ -4,10 +4,7 @@ Both work in a temporary home. The office files are made up, of about 3,000 char
 Excel, HTML, Markdown and text in turn.
 """
 
-import json
-import lzma
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -19,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from embeddings.encoder import load_encoder
+from eval.benchmark import peak_memory_mb, read_rows
 from rag.library import Library, Progress
 
 N_FILES = 1_000
@@ -70,8 +68,7 @@ def measure(
         report = library.add([files], progress)
         files_s = time.perf_counter() - began
         library.close()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        megabytes = peak / (1e6 if sys.platform == "darwin" else 1e3)
+        megabytes = peak_memory_mb()
         large = Path(folder, "large")
         additions = _additions(large, passages, limit, progress) if passages else None
     return Adding(n_files, len(report.added), files_s, megabytes, additions)
@@ -173,7 +170,5 @@ def _own_s(data: bytes) -> float:
 
 
 def _rows(file: Path, limit: int) -> Iterator[tuple[str, str, str]]:
-    opened = lzma.open if file.suffix == ".xz" else open
-    with opened(file, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(islice(lines, limit)):
-            yield f"{number}.txt", "", str(json.loads(line)["text"])
+    for number, row in enumerate(islice(read_rows(file), limit)):
+        yield f"{number}.txt", "", str(row["text"])

@@ -113,21 +113,19 @@ def read_benchmark(passages: Path, queries: Path, limit: int = 0) -> Benchmark:
     """
     named: dict[str, Passage] = {}
     for row in read_rows(passages):
-        name, text = _field(passages, row, "id"), _field(passages, row, "text")
+        name, text = text_field(passages, row, "id"), text_field(passages, row, "text")
         # The same id twice cannot be told apart in the ranking; the first stays.
         title = f"{row.get('law') or ''} {row.get('article') or ''}".strip()
         named.setdefault(name, Passage(name, title, text))
     asked: dict[str, Query] = {}
     for row in read_rows(queries):
-        relevant = row.get("relevant")
+        name, relevant = text_field(queries, row, "id"), row.get("relevant")
         if not isinstance(relevant, list) or not relevant:
             raise CorpusError(
-                f"{queries} 的 {row.get('id')} 缺少 relevant(相关段落编号的数组)。",
-                f"{queries}: {row.get('id')} lacks relevant, an array of passage ids",
+                f"{queries} 的 {name} 缺少 relevant（相关段落编号的数组）。",
+                f"{queries}: {name} lacks relevant, an array of passage ids",
             )
-        query = Query(
-            _field(queries, row, "id"), _field(queries, row, "query"), tuple(map(str, relevant))
-        )
+        query = Query(name, text_field(queries, row, "query"), tuple(map(str, relevant)))
         asked.setdefault(query.id, query)
     if not named or not asked:
         empty = queries if named else passages
@@ -136,7 +134,8 @@ def read_benchmark(passages: Path, queries: Path, limit: int = 0) -> Benchmark:
     return Benchmark(tuple(named.values()), kept[:limit] if limit else kept)
 
 
-def _field(file: Path, row: dict[str, Any], key: str) -> str:
+def text_field(file: Path, row: dict[str, Any], key: str) -> str:
+    """A field of a row as text; a CorpusError names the file and the field if it is missing."""
     if not isinstance(row, dict) or row.get(key) is None:
         raise CorpusError(f"{file} 有一行缺少字段 {key}。", f"{file}: a row lacks the field {key}")
     return str(row[key])

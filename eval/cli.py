@@ -97,9 +97,12 @@ def _answers(args: argparse.Namespace, open_assistant: Open) -> int:
     from eval.runs import FOLDER, compare, load_run, run_json, save_run
 
     before = load_run(args.compare) if args.compare else None
-    split = OFFICE if args.questions == OFFICE else args.split
-    file = Path(args.questions) if args.questions else None
-    read = None if split == OFFICE else read_questions(file, split)  # before anything is opened
+    file = Path(args.questions) if args.questions and args.questions != OFFICE else None
+    # Before anything is opened.
+    read = None if args.questions == OFFICE else read_questions(file, args.split)
+    # Runs over other questions are not compared with each other.
+    split = OFFICE if read is None else file.stem if file else args.split
+    split += f"-{args.limit}" if args.limit else ""
     with open_assistant(args) as assistant:
         questions, problems = read or office_questions(assistant.library.store)
         questions = questions[: args.limit or None]

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from corpus.errors import CorpusError, reason
+from corpus.errors import CorpusError, halves, reason
 from corpus.people import People
 from corpus.types import Document
 
 # What the models are trained (split `train`) and fitted on (split `fit`); never measured on.
 PRACTICE_FILE = Path(str(files("eval") / "practice.jsonl"))
+SHOWN = 40  # characters of a question or value that a problem names
 OFFICE = "office"  # the split of the questions that people wrote in the page
 
 
@@ -70,7 +71,7 @@ def load_questions(file: Path | None = None, split: str = "all") -> list[Questio
     """
     questions, problems = read_questions(file, split)
     if problems:
-        raise CorpusError(problems[0], problems[0])
+        raise CorpusError(*halves(problems[0]))
     return questions
 
 
@@ -101,10 +102,13 @@ def read_questions(
         try:
             question = _question(json.loads(line))
             if question.id in questions:
-                raise ValueError(f"id {question.id} 重复 (twice)")
+                raise CorpusError(f"id {question.id} 重复", f"id {question.id} comes twice")
             questions[question.id] = question
-        except (ValueError, RecursionError) as error:
-            problems.append(f"问题集 {name} 第 {number} 行无效 (line {number}): {error}")
+        except (CorpusError, ValueError, RecursionError) as error:
+            zh, en = _wrong(error)
+            problems.append(
+                f"问题集 {name} 第 {number} 行无效：{zh} ({name}, line {number} is invalid: {en})"
+            )
     chosen = [q for q in questions.values() if split in ("all", q.split)]
     return chosen, tuple(problems)
 
@@ -116,25 +120,36 @@ def office_questions(store: People) -> tuple[list[Question], tuple[str, ...]]:
         try:
             row = {**json.loads(kept.data), "question": kept.question, "split": OFFICE}
             questions.append(_question({**row, "id": f"{OFFICE}-{kept.id}"}))
-        except (ValueError, TypeError, RecursionError) as error:
-            problems.append(f"本单位题目 {kept.id} 无效 (question {kept.id}): {error}")
+        except (CorpusError, ValueError, TypeError, RecursionError) as error:
+            (zh, en), asked = _wrong(error), kept.question[:SHOWN]
+            problems.append(f"本单位题目“{asked}”无效：{zh} (“{asked}” is invalid: {en})")
     return questions, tuple(problems)
 
 
+def _wrong(error: Exception) -> tuple[str, str]:
+    """What is wrong with a row, in Chinese and in English."""
+    if isinstance(error, CorpusError):
+        return error.zh, error.en
+    return reason(error), str(error)
+
+
 def _question(row: object) -> Question:
-    """Check one row; a ValueError says what is wrong with it."""
+    """Check one row; a CorpusError says what is wrong with it."""
     if not isinstance(row, dict):
-        raise ValueError("应为 JSON 对象 (expected an object)")
+        raise CorpusError("应为 JSON 对象", "expected an object")
     missing = [key for key in ("id", "question") if str(row.get(key) or "").strip() == ""]
     if missing:
-        raise ValueError(f"缺少字段 (missing) {', '.join(missing)}")
+        raise CorpusError(f"缺少字段 {'、'.join(missing)}", f"{', '.join(missing)} missing")
     evidence = []
     for piece in _rows(row, "evidence"):
         if not isinstance(piece, dict) or not str(piece.get("text") or "").strip():
-            raise ValueError("evidence 应为 [{case, text}, …]")
+            form = "[{case, text}, …]"
+            raise CorpusError(f"evidence 应为 {form}", f"evidence should be {form}")
         case = piece.get("case")
         if case is not None and not isinstance(case, int):
-            raise ValueError(f"case 应为整数或 null (expected a number): {case!r}")
+            raise CorpusError(
+                f"case 应为整数或 null，而不是 {case!r}", f"case should be a number, not {case!r}"
+            )
         evidence.append(Evidence(case, str(piece["text"])))
     # A fact with one wording may be given as a bare string.
     facts = [fact if isinstance(fact, list) else [fact] for fact in _rows(row, "must")]
@@ -154,7 +169,10 @@ def _rows(row: dict[str, object], key: str) -> list[object]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise ValueError(f"{key} 应为数组 (expected an array): {value!r}"[:200])
+        given = repr(value)[:SHOWN]
+        raise CorpusError(
+            f"{key} 应为数组，而不是 {given}", f"{key} should be an array, not {given}"
+        )
     return value
 
 

@@ -7,14 +7,13 @@ an answer that is a list holds wordings of which any will do.
 """
 
 import random
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.errors import CorpusError
 from embeddings.fold import fold
-from eval.benchmark import Benchmark, Passage, filled_library, read_rows
+from eval.benchmark import Passage, filled, read_rows, text_field
 from rag.assistant import Assistant
 from rag.library import Progress
 from rag.types import Answer, Filters
@@ -67,8 +66,11 @@ def load_readings(passages: Path, queries: Path) -> tuple[list[Passage], list[Re
     CorpusError
         If a row lacks what is needed.
     """
+    texts = [
+        Passage(text_field(passages, row, "id"), "", text_field(passages, row, "text"))
+        for row in read_rows(passages)
+    ]
     try:
-        texts = [Passage(str(row["id"]), "", str(row["text"])) for row in read_rows(passages)]
         asked = [
             Reading(
                 str(row["id"]),
@@ -84,6 +86,13 @@ def load_readings(passages: Path, queries: Path) -> tuple[list[Passage], list[Re
             f"{queries} 有一行缺少字段 {error}，应为 id, query, relevant, irrelevant, answers。",
             f"{queries}: a row lacks {error}",
         ) from error
+    known = {passage.id for passage in texts}
+    for reading in asked:
+        if lost := [name for name in (*reading.relevant, *reading.irrelevant) if name not in known]:
+            raise CorpusError(
+                f"{queries} 的 {reading.id} 所列段落 {lost[0]} 不在 {passages} 中，请检查文件。",
+                f"{queries}: {reading.id} names passage {lost[0]}, which {passages} lacks",
+            )
     return texts, asked
 
 
@@ -99,10 +108,7 @@ def score_reading(
     n_noise = round(N_SNIPPETS * noise)
     answers: list[tuple[Reading, Answer]] = []
     refusals: list[bool] = []
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        filled_library(Benchmark(tuple(passages), ()), Path(folder)) as assistant,
-    ):
+    with filled(passages) as assistant:
         number = {info.name: info.id for info in assistant.library.documents()}
         for done, reading in enumerate(readings, 1):
             rng = random.Random(f"{seed} {reading.id}")

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 
+from corpus.errors import halves
 from eval.calibrate import Calibration, calibrate
 from eval.charts import bars, refusal_chart
 from eval.ranking import Interval
@@ -36,7 +37,11 @@ def text_report(run: Run, differences: Sequence[Difference] = (), lang: Lang = "
     if differences:
         lines += ["", _text_differences(differences, lang)]
     if run.problems:
-        lines += ["", say("left_out", lang, n=len(run.problems)), *run.problems[:20]]
+        lines += [
+            "",
+            say("left_out", lang, n=len(run.problems)),
+            *(halves(p)[lang == "en"] for p in run.problems[:20]),
+        ]
     return "\n".join(lines)
 
 
@@ -295,7 +300,9 @@ def _html_refusal(run: Run, lang: Lang) -> str:
 def _html_problems(run: Run, lang: Lang) -> str:
     if not run.problems:
         return ""
-    items = "".join(f"<li>{html.escape(problem)}</li>" for problem in run.problems)
+    items = "".join(
+        f"<li>{html.escape(halves(problem)[lang == 'en'])}</li>" for problem in run.problems
+    )
     return f"<h2>{html.escape(say('left_out', lang, n=len(run.problems)))}</h2><ul>{items}</ul>"
 
 

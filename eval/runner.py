@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from corpus.chunks import opening
-from corpus.errors import CorpusError, UserError
+from corpus.errors import CorpusError, UserError, halves
 from corpus.types import Document
 from eval.answers import AnswerScore, score_answer
 from eval.questions import Question, Span, gold_spans
@@ -17,6 +17,7 @@ from rag.assistant import Assistant
 
 TOP_K = 10
 SHOWN = 3  # hits whose text is kept for the report
+SHOWN_CHARS = 40  # of a question or excerpt that a problem names
 RANKED = ("Success@1", "Success@5", "Success@10", "RR@10", "nDCG@10", "AP@10")  # over chunks
 RETRIEVAL = ("Success@1", "Success@5", "Success@10", "R@5", "R@10", "RR@10", "nDCG@10", "AP@10")
 ANSWERS = ("must", "precision", "recall", "verbatim")
@@ -84,7 +85,10 @@ class Run:
         for kind in self.types:
             rows = [row for row in self.rows if row.type == kind and row.answerable]
             if rows:
-                whole = [not r.refused and r.metrics.get("must", 1.0) == 1.0 for r in rows]
+                whole = [
+                    not r.refused and "error" not in r.causes and r.metrics.get("must", 1.0) == 1.0
+                    for r in rows
+                ]
                 result[kind] = _mean(whole)
         return result
 
@@ -134,16 +138,17 @@ def evaluate(
         spans = gold_spans(question, documents.values())
         lost = [e.text for e, s in zip(question.evidence, spans, strict=True) if s is None]
         if lost:
+            asked_for, excerpt = question.question[:SHOWN_CHARS], lost[0][:SHOWN_CHARS]
             found.append(
-                f"问题 {question.id} 的依据不在任何文档中 (evidence nowhere):“{lost[0][:40]}”"
+                f"题目“{asked_for}”的依据“{excerpt}”不在任何文档中"
+                f" (“{excerpt}”, the evidence of “{asked_for}”, is in no document)"
             )
         else:
             asked.append((question, [span for span in spans if span]))
     if not asked:
-        why = found[0] if found else "没有问题 (no questions)"
+        zh, en = halves(found[0]) if found else ("没有问题", "no questions")
         raise CorpusError(
-            f"没有可评测的问题：{why}，请先添加相应文档或改正问题集。",
-            f"nothing to evaluate: {why}",
+            f"没有可评测的问题：{zh}，请先添加相应文档或改正问题集。", f"nothing to evaluate: {en}"
         )
     rows = []
     run: dict[str, dict[str, float]] = {}
@@ -232,11 +237,14 @@ class _Judge:
 
 
 def _failed_row(question: Question, answer: str) -> Row:
+    nothing = dict.fromkeys(("must", "precision", "recall"), 0.0) if question.answerable else {}
+    if not question.must:
+        nothing.pop("must", None)
     return Row(
         id=question.id, type=question.type, question=question.question, history=question.history,
         completed=question.question, answerable=question.answerable,
         gold=tuple(e.text for e in question.evidence), must=question.must, answer=answer,
-        cited=(), retrieved=(), confidence=0.0, refused=False, failed=True, metrics={},
+        cited=(), retrieved=(), confidence=0.0, refused=False, failed=True, metrics=nothing,
         split=question.split, causes=("error",),
     )  # fmt: skip
 
