@@ -73,7 +73,7 @@ class People(Database):
             rows = db.execute(
                 "SELECT id, title, updated FROM conversations c WHERE instr(title, ?1) OR EXISTS"
                 " (SELECT 1 FROM messages m WHERE m.conversation = c.id"
-                "  AND (instr(m.question, ?1) OR instr(m.answer, ?1)))"
+                "  AND (instr(m.question, ?1) OR instr(json_extract(m.answer, '$.answer'), ?1)))"
                 " ORDER BY updated DESC, id DESC",
                 (query,),
             ).fetchall()

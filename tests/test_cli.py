@@ -109,14 +109,15 @@ def test_a_batch_goes_on_after_a_bad_row_and_keeps_the_order(home, tmp_path) -> 
         "{not json",
         json.dumps({"id": "c"}),
         json.dumps({"id": "d", "question": "???"}),
+        json.dumps({"id": "f", "question": QUESTION, "history": "前一问"}),
         json.dumps({"id": "e", "question": "那金额呢?", "history": ["外籍来华人员消费了多少笔?"]}),
     ]
     file.write_text("\n".join(lines), "utf-8")
     answers = rows(zhengwen(home, "ask", "--batch", file, "--json").stdout)
-    assert [row["id"] for row in answers] == ["a", 2, "c", "d", "e"]
-    assert ["error" in row for row in answers] == [False, True, True, True, False]
+    assert [row["id"] for row in answers] == ["a", 2, "c", "d", "f", "e"]
+    assert ["error" in row for row in answers] == [False, True, True, True, True, False]
     hits = rows(zhengwen(home, "search", "--batch", file, "-k", 2, "--json").stdout)
-    assert [row["id"] for row in hits] == ["a", 2, "c", "d", "e"]
+    assert [row["id"] for row in hits] == ["a", 2, "c", "d", "f", "e"]
     assert len(hits[0]["hits"]) == 2
 
 

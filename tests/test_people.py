@@ -30,11 +30,21 @@ def test_the_last_used_conversation_comes_first(store):
 
 
 @pytest.mark.parametrize(
-    ("query", "n_found"), [("", 1), ("标题", 1), ("问题", 1), ("答案", 1), ("别的", 0), ("%", 0)]
+    ("query", "n_found"),
+    [
+        ("", 1),
+        ("标题", 1),
+        ("问题", 1),
+        ("答案", 1),
+        ("别的", 0),
+        ("%", 0),
+        ("answer", 0),
+        ("12", 0),
+    ],
 )
 def test_conversations_are_found_by_what_they_hold(store, query, n_found):
     talk = store.new_conversation("这个标题")
-    store.add_message(talk, "一个问题", '{"answer": "一个答案"}')
+    store.add_message(talk, "一个问题", '{"answer": "一个答案", "start": 12}')
     assert len(store.conversations(query)) == n_found
 
 

@@ -41,7 +41,7 @@ def test_first_start_shows_progress_and_a_dead_service_is_told(browser, tmp_path
         page = browser.new_page(locale="zh-CN")
         page.set_default_timeout(WAIT_MS)
         page.goto(at)
-        page.wait_for_selector("progress[aria-label='首次启动，正在建立索引']")
+        page.wait_for_selector("progress[aria-label='正在打开']")
         page.wait_for_selector(".welcome")  # opens by itself
         page.fill("#question", FACT)
         page.press("#question", "Enter")

@@ -65,10 +65,19 @@ def test_pasted_evidence_is_kept_as_the_document_writes_it(document):
         ({"evidence": []}, "至少一处依据"),
         ({"evidence": "x"}, "至少一处依据"),
         ({"pasted": "哪里都没有"}, "与材料原文不一致"),
-        ({"evidence": ["全" * 4000]}, "与材料原文不一致"),
+        ({"evidence": ["全" * 4000]}, "超过 3000 字"),
+        ({"evidence": [str(n) for n in range(30)]}, "最多 20 段"),
         ({"facts": "12个"}, "要点“12个”不在"),
     ],
-    ids=["no words", "no evidence", "odd evidence", "not verbatim", "too long", "other fact"],
+    ids=[
+        "no words",
+        "no evidence",
+        "odd evidence",
+        "not verbatim",
+        "too long",
+        "too many",
+        "other fact",
+    ],
 )
 def test_what_cannot_be_evaluated_is_refused_with_the_mend(document, changes, words):
     with pytest.raises(UserError) as caught:

@@ -4,11 +4,13 @@ import re
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from fake_assistant import FakeAssistant, cases_document
 
 from corpus.errors import StoreError, UserError
+from rag.library import AddReport
 from rag.types import Stage
 from ui.app import _own_page, serve
 from ui.asking import Asked, answer_question, as_number, scope_filters
@@ -292,6 +294,9 @@ def test_times_of_the_store_are_shown_in_local_time(monkeypatch):
         ("GET", {b"host": b"evil.example:7860"}, "127.0.0.1", False),
         ("GET", {b"host": b"[::1]:7860"}, "::1", True),
         ("GET", {b"host": b"zhengwen.local"}, "0.0.0.0", True),
+        ("POST", {b"host": b"a:7860", b"origin": b"http://a:7860"}, "0.0.0.0", True),
+        ("POST", {b"host": b"a:7860", b"origin": b"http://evil.example"}, "0.0.0.0", False),
+        ("POST", {b"host": b"a:7860"}, "0.0.0.0", True),
     ],
 )
 def test_pages_of_other_sites_are_kept_out(method, headers, host, allowed):
@@ -315,3 +320,31 @@ def _row():
     from dataclasses import asdict
 
     return asdict(FakeAssistant().ask("调解").citations[0])
+
+
+def test_each_upload_has_its_own_progress_and_can_be_cancelled(service, tmp_path, monkeypatch):
+    seen = []
+    functions = {f.__name__: f for f in Endpoints(service, tmp_path).functions()}
+
+    def call(function, path, name=""):
+        return functions[f"page_{function}"]({"path": path, "name": name})
+
+    def adding(files, progress, cancelled):
+        progress("编码", 3, 9)
+        seen.append((call("adding", first), call("adding", second), cancelled()))
+        call("cancel", second, "b.txt")
+        seen.append(cancelled())
+        call("cancel", first, "a.txt")
+        seen.append(cancelled())
+        return AddReport()
+
+    first, second = str(tmp_path / "a.txt"), str(tmp_path / "b.txt")
+    for path in (first, second):
+        Path(path).write_text("文字", "utf-8")
+    monkeypatch.setattr(service.assistant.library, "add", adding, raising=False)
+    call("add", first, "a.txt")
+    encoding, waiting, cancelled = seen[0]
+    assert (encoding["stage"], encoding["done"], encoding["total"]) == ("编码", 3, 9)
+    assert (waiting["stage"], waiting["total"]) == ("等待", 0)
+    assert (cancelled, *seen[1:]) == (False, False, True)
+    assert "error" not in call("cancel", first, "a.txt")  # it is added already

@@ -29,6 +29,7 @@ from ui.documents import (
     ROWS,
     Row,
     added_words,
+    reason_words,
     render_documents,
     render_preview,
     render_watched,
@@ -116,6 +117,8 @@ def test_indexing_shows_how_far_it_is():
     html = render_indexing("zh", "向量", 30, 120)
     assert 'value="25"' in html
     assert "30 / 120" in html
+    assert "首次启动" in html
+    assert "首次启动" not in render_indexing("zh", "重新编码", 30, 120)
 
 
 # Cases
@@ -291,3 +294,19 @@ def test_runs_are_compared_with_the_run_before_of_the_same_split():
 def test_views_have_tabs():
     html = render_shell("zh", max_file_mb=1)
     assert re.findall(r'data-do="view" data-view="(\w+)"', html) == list(VIEWS)
+
+
+@pytest.mark.parametrize(
+    ("reason", "zh", "en"),
+    [
+        ("corpus: 无法读取 甲.docx：空的 (cannot read 甲.docx: empty)", "无法读取 甲.docx：空的",
+         "cannot read 甲.docx: empty"),
+        ("corpus: 无法读取 报告 (1).docx：空的 (cannot read 报告 (1).docx: empty)",
+         "无法读取 报告 (1).docx：空的", "cannot read 报告 (1).docx: empty"),
+        ("第3页未读入 (page 3 was not read)", "第3页未读入", "page 3 was not read"),
+        ("报告(1)", "报告(1)", "报告(1)"),
+        (")", ")", ")"),
+    ],
+)  # fmt: skip
+def test_reasons_are_told_in_the_language_of_the_page(reason, zh, en):
+    assert (reason_words(reason, "zh"), reason_words(reason, "en")) == (zh, en)

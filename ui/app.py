@@ -4,6 +4,7 @@ Gradio carries the page: one HTML component with the frame, one that receives st
 functions of `ui.endpoints` that the page's script calls. Our own markup and style fill it.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -234,11 +235,15 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(512)  # a browser that is early waits instead of being refused
     except (OSError, OverflowError) as error:
         listener.close()
+        unknown = isinstance(error, socket.gaierror)
+        why = "没有这个地址" if unknown else reason(error)
+        mend = ("请用 --port 换一个端口，或先停止占用它的程序",
+                "choose another --port or stop the program that uses it")  # fmt: skip
+        if unknown or getattr(error, "errno", 0) == errno.EADDRNOTAVAIL:
+            mend = "请检查 --host", "check --host"
         raise UserError(
-            f"无法使用地址 {host}:{port}（{reason(error)}）；请用 --port 换一个端口，"
-            "或先停止占用它的程序。",
-            f"Cannot listen on {host}:{port} ({error}); choose another --port or stop the program "
-            "that uses it.",
+            f"无法使用地址 {host}:{port}（{why}）；{mend[0]}。",
+            f"Cannot listen on {host}:{port} ({error}); {mend[1]}.",
         ) from error
     return listener
 
@@ -274,8 +279,13 @@ def _guarded(host: str) -> Callable[[App], App]:
 
 
 def _own_page(method: str, headers: dict[bytes, bytes], host: str) -> bool:
-    named = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0].strip("[]")
-    if host in LOOPBACK and named not in LOOPBACK:
+    here = headers.get(b"host", b"").decode("latin-1")
+    if host in LOOPBACK and here.rsplit(":", 1)[0].strip("[]") not in LOOPBACK:
         return False
-    site = headers.get(b"sec-fetch-site", b"none")
-    return method in ("GET", "HEAD", "OPTIONS") or site in (b"same-origin", b"none")
+    if method in ("GET", "HEAD", "OPTIONS"):
+        return True
+    if site := headers.get(b"sec-fetch-site"):
+        return site in (b"same-origin", b"none")
+    # To a plain http address in a network, browsers tell the origin only.
+    origin = headers.get(b"origin", b"").decode("latin-1").partition("://")[2]
+    return origin in ("", here)

@@ -91,7 +91,7 @@ def _serving(command: _Command) -> None:
         help="监听地址，缺省只限本机 (address; default: this machine)",
     )
     serve.add_argument(
-        "--port", type=int, default=7860, metavar="N", help="端口，缺省 7860 (default 7860)"
+        "--port", type=_port, default=7860, metavar="N", help="端口，缺省 7860 (default 7860)"
     )
     _watch_option(serve)
     _answerer_options(serve)
@@ -202,6 +202,13 @@ def _answerer_options(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="模型服务的地址，如 http://127.0.0.1:8000/v1 (of an OpenAI-compatible server)",
     )
+
+
+def _port(value: str) -> int:
+    number = int(value) if value.isdecimal() else -1
+    if not 0 <= number < 1 << 16:
+        raise argparse.ArgumentTypeError(f"应为 0 到 65535 (must be 0 to 65535): {value}")
+    return number
 
 
 def _positive(value: str) -> int:

@@ -299,11 +299,16 @@ def _sources(answer: Answer, lang: Lang) -> str:
     """The places of the citations; those of one place share a line."""
     if not answer.citations or answer.refused:
         return ""
-    places: dict[str, list[int]] = {}
+    places: dict[tuple[int, str], list[int]] = {}
     for i, citation in enumerate(answer.citations):
-        places.setdefault(_short_place(citation, lang), []).append(i)
+        key = citation.document_id, _short_place(citation, lang)
+        places.setdefault(key, []).append(i)
+    several = len({document for document, _ in places}) > 1
     items = []
-    for place, members in places.items():
+    for (_, place), members in places.items():
+        document = f"《{answer.citations[members[0]].document}》"
+        if several and not place.startswith(document):
+            place = f"{document}{place}"
         numbers = "".join(_cite(answer.citations[i].n, answer, lang) for i in members)
         items.append(
             f'<li>{numbers}<button type="button" class="t" data-do="cite" data-c="{members[0]}">'

@@ -203,7 +203,8 @@ def _page(number: int | None) -> str:
 def _batch(file: Path) -> Iterator[dict[str, Any]]:
     """The rows of a batch; the file is read at once, before anything else is opened."""
     try:
-        return _rows(file.read_text("utf-8-sig").splitlines())
+        # Not splitlines(): JSON strings may hold U+2028 and the like as they are.
+        return _rows(file.read_text("utf-8-sig").split("\n"))
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(
             f"无法读取 {file}：{reason(error)}，请给出 UTF-8 编码的 JSON Lines 文件。",
@@ -221,8 +222,9 @@ def _rows(lines: Sequence[str]) -> Iterator[dict[str, Any]]:
             row = json.loads(line)
             row_id = row.get("id", number)
             history = row.get("history") or []
-            if not isinstance(row["question"], str) or not all(isinstance(h, str) for h in history):
-                raise TypeError("question and history must be text")
+            texts = [row["question"], *history]
+            if not isinstance(history, list) or not all(isinstance(text, str) for text in texts):
+                raise TypeError("question must be text, history a list of texts")
             yield {**row, "id": row_id}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             yield {"id": row_id, "error": f"第 {number} 行无效 (line {number}): {error!r}"}

@@ -80,8 +80,8 @@ class Conversations:
         """The questions asked so far, oldest first; those before a message if it is given."""
         if not conversation:
             return []
-        messages = self.messages(conversation)
-        return [m.answer.question for m in messages if not before or m.id < before]
+        messages = self._store.messages(conversation)
+        return [m.question for m in messages if not before or m.id < before]
 
     def add(self, conversation: int, answer: Answer) -> tuple[int, int]:
         """Keep an answer, in a new conversation if it is 0: `(conversation, message)`."""

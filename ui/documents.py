@@ -1,13 +1,12 @@
 """The library's documents in, the documents tab out: the table, a preview of how one was split."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpus.chunks import split_chunks
-from corpus.errors import CorpusError, StoreError
+from corpus.errors import CorpusError, StoreError, halves
 from corpus.types import Chunk, Document
 from rag.intake import Failure, File, read_file
 from rag.manifest import FIELDS
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from rag.library import AddReport, Library
     from rag.watch import WatchState
 
-_REASON = re.compile(r"(?:\w+: )?(?P<zh>.*?) \((?P<en>.*)\)", re.DOTALL)
 _LANGS: tuple[Lang, ...] = ("zh", "en")
 MAX_FILE_MB = 100  # of one uploaded file
 ROWS = 100  # of the table at first; a library may hold tens of thousands
@@ -132,22 +130,6 @@ def state_of(library: "Library", number: int) -> "State | None":
         return None
 
 
-def split_of(library: "Library", number: int) -> tuple[Document, list[Chunk]]:
-    """A document and its chunks in order."""
-    return library.document(number), library.store.chunks(number)
-
-
-def add_file(
-    library: "Library",
-    path: Path,
-    name: str,
-    progress: Callable[[str, int, int], None],
-    cancelled: Callable[[], bool],
-) -> "AddReport":
-    """Add one uploaded file, which may be an archive of several."""
-    return library.add([(name, path.read_bytes())], progress, cancelled)
-
-
 def peek_file(path: Path, name: str, lang: Lang) -> str:
     """How an uploaded file would be split, without adding it.
 
@@ -187,12 +169,8 @@ def added_words(
 
 
 def reason_words(reason: str, lang: Lang) -> str:
-    """The half of `place: Chinese (English)`, as errors are written, in the page's language.
-
-    Notices have no place.
-    """
-    found = _REASON.fullmatch(reason)
-    return found["zh" if lang == "zh" else "en"] if found else reason
+    """The half of `place: Chinese (English)`, as errors are written, in the page's language."""
+    return halves(reason)[lang == "en"]
 
 
 def uploaded_file(path: object, name: object, folder: Path) -> tuple[Path, str]:

@@ -6,11 +6,13 @@ and are checked here or where they are used.
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
-from corpus.errors import UserError
+from corpus.errors import CorpusError, UserError
 from corpus.people import People
+from corpus.records import DocumentInfo
 from rag.manifest import metadata_from
 from ui.asking import as_number
 from ui.cases import (
@@ -27,14 +29,12 @@ from ui.chat import citation_from, render_rating, render_turn
 from ui.conversations import Conversations, render_list
 from ui.documents import (
     ROWS,
-    add_file,
     added_words,
     peek_file,
     render_documents,
     render_preview,
     render_watched,
     rows_of,
-    split_of,
     state_of,
     uploaded_file,
 )
@@ -66,9 +66,9 @@ class Endpoints:
         self._service = service
         self._uploads = uploads
         self._adding = threading.Lock()
-        self._cancelled = threading.Event()
-        self._adding_progress = ("", 0, 0)
-        self._known_cards: dict[int, list[CaseCard]] = {}
+        self._cancelled: set[Path] = set()
+        self._progress: dict[Path, tuple[str, int, int]] = {}  # of the files that are being added
+        self._known_cards: dict[int, tuple[DocumentInfo, list[CaseCard]]] = {}
         self._evaluation = Evaluation()
 
     def functions(self) -> list[Callable[[Payload], Payload]]:
@@ -236,14 +236,14 @@ class Endpoints:
     def preview(self, payload: Payload, lang: Lang) -> Payload:
         """How a document was split."""
         number = as_number(payload.get("document"))
-        document, chunks = split_of(self._service.assistant.library, number)
+        library = self._service.assistant.library
+        document, chunks = library.document(number), library.store.chunks(number)
         return {"html": render_preview(document, chunks, lang)}
 
     def describe(self, payload: Payload, lang: Lang) -> Payload:
         """Correct what is known about a document."""
         library = self._service.assistant.library
         library.update_metadata(as_number(payload.get("document")), metadata_from(payload))
-        self._known_cards.clear()
         return {}
 
     def peek(self, payload: Payload, lang: Lang) -> Payload:
@@ -263,26 +263,32 @@ class Endpoints:
     def add(self, payload: Payload, lang: Lang) -> Payload:
         """Add one uploaded file; the upload itself is deleted afterwards."""
         path, name = self._uploaded(payload)
+
+        def progress(stage: str, done: int, total: int) -> None:
+            self._progress[path] = (stage, done, total)
+
         try:
             with self._adding:
-                self._adding_progress = ("", 0, 0)
-                self._cancelled.clear()
-                library = self._service.assistant.library
-                report = add_file(library, path, name, self._report, self._cancelled.is_set)
+                library, file = self._service.assistant.library, (name, path.read_bytes())
+                report = library.add([file], progress, lambda: path in self._cancelled)
         finally:
             path.unlink(missing_ok=True)
+            self._progress.pop(path, None)
+            self._cancelled.discard(path)
         outcome, state, notes = added_words(report, library, name, lang)
         return {"outcome": outcome, "state": state, "notes": notes}
 
     def adding(self, payload: Payload, lang: Lang) -> Payload:
-        """How far the file being added has come."""
-        stage, done, total = self._adding_progress
-        words = say("upload_encoding" if stage == "编码" else "upload_reading", lang)
-        return {"stage": words, "done": done, "total": total}
+        """How far an uploaded file has come; it waits while others are added."""
+        path = Path(str(payload.get("path")))
+        stage, done, total = self._progress.get(path, ("等待", 0, 0))
+        key = {"等待": "upload_waiting", "编码": "upload_encoding"}.get(stage, "upload_reading")
+        return {"stage": say(key, lang), "done": done, "total": total}
 
     def cancel(self, payload: Payload, lang: Lang) -> Payload:
-        """Stop adding the file that is being read; what is already in stays."""
-        self._cancelled.set()
+        """Stop adding an uploaded file; what is already in stays."""
+        with suppress(CorpusError):  # it is added already
+            self._cancelled.add(self._uploaded(payload)[0])
         return {}
 
     def watched(self, payload: Payload, lang: Lang) -> Payload:
@@ -347,9 +353,6 @@ class Endpoints:
     def _uploaded(self, payload: Payload) -> tuple[Path, str]:
         return uploaded_file(payload.get("path"), payload.get("name"), self._uploads)
 
-    def _report(self, stage: str, done: int, total: int) -> None:
-        self._adding_progress = (stage, done, total)
-
     @property
     def _store(self) -> People:
         return self._service.assistant.library.store
@@ -362,13 +365,15 @@ class Endpoints:
         return render_list(talks, lang, current=conversation, today=date.today(), query=query)
 
     def _cards(self) -> list[CaseCard]:
-        """The cases of all documents; a document's are read once, for it never changes."""
+        """The cases of all documents; a document's are read again when what is known changes."""
         library = self._service.assistant.library
-        numbers = library.store.documents_with_cases()
-        for number in numbers:
-            if number not in self._known_cards:
-                self._known_cards[number] = case_cards([library.document(number)])
-        return [card for number in numbers for card in self._known_cards[number]]
+        cards: list[CaseCard] = []
+        for number in library.store.documents_with_cases():
+            info, known = library.store.info(number), self._known_cards.get(number)
+            if not known or known[0] != info:
+                known = self._known_cards[number] = (info, case_cards([library.document(number)]))
+            cards += known[1]
+        return cards
 
 
 def _guarded(endpoint: Endpoint) -> Callable[[Payload], Payload]:

@@ -56,6 +56,14 @@ EVALUATION_TEXT: Final[dict[str, tuple[str, str]]] = {
         "请选择或粘贴至少一处依据；材料没有写的问题，题型请选“材料没有”。",
         "Choose or paste some evidence, or choose the type “Not in the documents”.",
     ),
+    "label_many": (
+        "依据最多 {n} 段，请去掉一些。",
+        "There may be {n} pieces of evidence at most; leave some out.",
+    ),
+    "label_long": (
+        "“{text}…”超过 {n} 字，请只摘录回答问题的句子。",
+        "“{text}…” has more than {n} characters; paste only the sentences that answer.",
+    ),
     "label_not_verbatim": (
         "“{text}”与材料原文不一致，请从原文复制粘贴。",
         "“{text}” stands in no document; paste it from the source.",

@@ -78,7 +78,12 @@ def label_data(fields: dict[str, object], documents: Iterable[Document]) -> tupl
     listed = fields.get("evidence")
     excerpts = [str(e).strip() for e in listed] if isinstance(listed, list) else []
     excerpts += [e.strip() for e in re.split(r"\n\s*\n", str(fields.get("pasted") or ""))]
-    evidence = _verbatim([e for e in dict.fromkeys(excerpts) if e][:MAX_PIECES], documents)
+    excerpts = [e for e in dict.fromkeys(excerpts) if e]
+    if len(excerpts) > MAX_PIECES:
+        raise _refused("label_many", n=MAX_PIECES)
+    if too_long := next((e for e in excerpts if len(e) > MAX_EXCERPT), None):
+        raise _refused("label_long", text=too_long[:40], n=MAX_EXCERPT)
+    evidence = _verbatim(excerpts, documents)
     if not evidence:
         raise _refused("label_no_evidence")
     facts = _facts(str(fields.get("facts") or ""))
@@ -170,7 +175,7 @@ def _verbatim(
     found: dict[str, dict[str, str | int | None]] = {}
     for document in documents:
         for excerpt in excerpts:
-            if excerpt in found or len(excerpt) > MAX_EXCERPT:
+            if excerpt in found:
                 continue
             if span := find_excerpt(document.text, excerpt):
                 case = next(

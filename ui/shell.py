@@ -42,8 +42,9 @@ def render_indexing(lang: Lang, stage: str, done: int, total: int) -> str:
     """Progress while the service opens for the first time."""
     share = round(100 * done / total) if total else 0
     title = escape(say("indexing", lang))
+    hint = say("reindexing_hint" if stage == "重新编码" else "indexing_hint", lang)
     return (
-        f'<div class="opening"><h1>{title}</h1><p>{escape(say("indexing_hint", lang))}</p>'
+        f'<div class="opening"><h1>{title}</h1><p>{escape(hint)}</p>'
         f'<progress max="100" value="{share}" aria-label="{title}"></progress>'
         f"<p>{escape(_step(stage, lang))} {f'{done} / {total}' if total else ''}</p></div>"
     )

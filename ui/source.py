@@ -5,6 +5,7 @@ Everything shown is `document.text[start:end]`; the pane adds tags around it and
 
 from collections.abc import Sequence
 
+from corpus.outline import leaves
 from corpus.store import State
 from corpus.types import Document, Node
 from rag.types import Citation
@@ -77,8 +78,8 @@ def scope(document: Document, citation: Citation, *, whole: bool = False) -> Spa
     if whole or len(document.text) <= 2 * WINDOW:
         return 0, len(document.text)
     first, last = max(0, citation.start - WINDOW), citation.end + WINDOW
-    leaves = [n for n in _leaves(document.outline) if n.end > first and n.start < last]
-    return leaves[0].start, leaves[-1].end
+    shown = [n for n in leaves(document.outline) if n.end > first and n.start < last]
+    return shown[0].start, shown[-1].end
 
 
 def render_outline(document: Document, start: int, end: int, lang: Lang) -> str:
@@ -118,7 +119,7 @@ def render_text(
     out: list[str] = []
     if start > 0 and not _opens_case(outline, start):
         out.append(_cut(start, lang))
-    for node in _leaves(outline):
+    for node in leaves(outline):
         if node.end <= start or node.start >= end:
             continue
         text = document.text[node.start : node.end]
@@ -182,11 +183,6 @@ def _tail(citation: Citation, lang: Lang) -> str:
         f'data-text="{escape(copied_reference(citation, lang))}">{icon("quote")}'
         f"<span>{escape(say('copy_reference', lang))}</span></button></footer>"
     )
-
-
-def _leaves(outline: Sequence[Node]) -> list[Node]:
-    parents = {node.parent for node in outline}
-    return [node for node in outline if node.id not in parents]
 
 
 def _tag(outline: Sequence[Node], node: Node) -> tuple[str, str]:

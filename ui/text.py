@@ -66,10 +66,15 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
         "An internal error occurred and was logged. Try again; if it stays, send the log to your "
         "administrator.",
     ),
-    "indexing": ("首次启动，正在建立索引", "First start: building the index"),
+    "indexing": ("正在打开", "Opening"),
     "indexing_hint": (
-        "通常只需几秒，完成后会自动打开。",
-        "This usually takes seconds; the page opens by itself.",
+        "首次启动要建立索引，通常只需几秒，完成后会自动打开。",
+        "The first start builds the index, which takes seconds; the page opens by itself.",
+    ),
+    "reindexing_hint": (
+        "检索模型已更换，正在重新编码全部材料；材料多时需要几分钟，完成后会自动打开。",
+        "The retrieval model was changed: all documents are encoded again, which may take minutes; "
+        "the page opens by itself.",
     ),
     # Conversations
     "conversations": ("对话", "Conversations"),
@@ -90,7 +95,7 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     # Asking
     "welcome": ("请提问", "Ask a question"),
     "welcome_hint": (
-        "回答逐句摘自材料原文，点击句末编号即可查看出处；材料没有写的，会如实说明。",
+        "回答逐句注明出处，点击句末编号即可查看原文；材料没有写的，会如实说明。",
         "Every sentence of an answer has its source: click its number to read it. "
         "What the documents do not say is said plainly.",
     ),
@@ -220,8 +225,9 @@ _TEXT: Final[dict[str, tuple[str, str]]] = {
     # Documents
     "documents_title": ("材料库", "Documents"),
     "documents_hint": (
-        "文件只保存在本机，不会上传到任何网络服务。",
-        "Files stay on this machine and are sent nowhere.",
+        "文件只保存在本机；只有本单位另设了远程模型时，提问才会把相关段落发给它。",
+        "Files stay on this machine; only where your office has set up a remote model, a question "
+        "sends it the passages it needs.",
     ),
     "drop": ("将文件拖到这里，或", "Drop files here, or"),
     "choose_files": ("选择文件", "choose files"),

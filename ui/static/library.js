@@ -98,6 +98,7 @@
     if (!page) return;
     fillScope(page);
     $(".cases .sheet").replaceChildren();
+    if (z.root.dataset.view === "cases") loadCases();
   }
 
   async function removeDocument(button) {

@@ -142,6 +142,12 @@
     if (live) live.outerHTML = update.html;
     if (!update.done) return;
     finish(update.run);
+    if (!live) {
+      // The page was drawn anew in the other language meanwhile.
+      choose(update.conversation || state.conversation);
+      if (update.conversations) $(".list").innerHTML = update.conversations;
+      return;
+    }
     const box = $("#question");
     if (update.failed && !box.value) {
       box.value = update.question; // to be mended, not typed again

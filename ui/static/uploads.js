@@ -105,17 +105,17 @@
   }
 
   /* What has failed is moved to the top, where it is seen. */
-  function note(entry, reason) {
-    entry.row.classList.add("failed");
-    entry.row.append(make("p", { textContent: reason }));
-    entry.row.parentElement?.prepend(entry.row);
+  function note(entry, text) {
+    entry.row.append(make("p", { textContent: text }));
+    if (entry.stage === "failed") entry.row.parentElement?.prepend(entry.row);
   }
 
   /* A waiting file leaves the queue; one that is being read stops before its next part. */
   function cancelFile(entry) {
     if (entry.stage === "waiting") settle(entry, "cancelled", words("upload_cancelled"));
     else if (state.decide) state.decide(false);
-    else call("cancel");
+    else if (entry.upload) call("cancel", entry.upload);
+    else entry.unwanted = true; // while it is still being sent
   }
 
   function cancelAll() {
@@ -164,6 +164,8 @@
     if (list) list.scrollTop = entry.row.offsetTop - list.offsetTop - list.clientHeight / 2;
     const { path } = await z.gradio.upload(entry.file);
     const upload = { path, name: entry.name, lang: state.lang };
+    if (entry.unwanted) return leave(entry, upload);
+    entry.upload = upload;
     tell(entry, words("upload_reading"));
     if ($("[data-on=peek]").checked && !(await approved(entry, upload))) return;
     const done = z.gradio.server.page_add(upload);
@@ -191,9 +193,13 @@
     reader.hidden = true;
     tell(entry, words("upload_reading"));
     if (answer) return true;
+    await leave(entry, upload);
+    return false;
+  }
+
+  async function leave(entry, upload) {
     await call("discard", upload);
     settle(entry, "cancelled", words("upload_cancelled"));
-    return false;
   }
 
   /* The stage of the file that is being read, until `done` settles. */
@@ -203,7 +209,7 @@
     while (!over) {
       await Promise.race([ended, pause(POLL_MS)]);
       if (over) return;
-      const page = await call("adding");
+      const page = await call("adding", entry.upload);
       if (!page || over) continue;
       tell(entry, page.stage);
       if (page.total > 1) bar.value = (100 * page.done) / page.total;
