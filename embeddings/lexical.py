@@ -253,7 +253,7 @@ def _state(schema: "tantivy.Schema", searcher: "tantivy.Searcher") -> State:
     Raises
     ------
     ValueError
-        If an index with chunks has no state.
+        If an index with chunks has no state, or that of another version.
     """
     query = tantivy.Query.term_query(schema, "kind", "state", "basic")
     hits = searcher.search(query, 2, count=False).hits
@@ -261,7 +261,10 @@ def _state(schema: "tantivy.Schema", searcher: "tantivy.Searcher") -> State:
         return State()
     if len(hits) != 1:
         raise ValueError(f"{len(hits)} states instead of one")
-    return State(**json.loads(searcher.doc(hits[0][1])["state"][0]))
+    try:
+        return State(**json.loads(searcher.doc(hits[0][1])["state"][0]))
+    except TypeError as error:
+        raise ValueError(f"a state of another version: {error}") from error
 
 
 def _agrees(index: LexicalIndex) -> None:

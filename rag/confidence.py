@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rag import select
+from rag.linear import logistic
 from rag.network import load_network
 from rag.select import Candidate
 
@@ -57,7 +58,7 @@ def confidence(found: Sequence[Candidate]) -> float:
     if not found:
         return 0.0
     total = load_network(FILE).totals(np.array([features(found)]))[0]
-    sure = float(1 / (1 + np.exp(-total)))
+    sure = float(logistic(total))
     if _measured(found[0]):
         sure = max(sure, MEASURED)
     return sure if found[0].fits else UNFIT * sure

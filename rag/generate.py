@@ -176,9 +176,6 @@ class OpenAIAnswerer:
     def _receive(
         self, chat: list[Message], put: Callable[[str], None], stopped: Callable[[], bool]
     ) -> None:
-        from httpx import HTTPError
-        from openai import OpenAIError
-
         try:
             with (
                 self._client() as client,
@@ -195,7 +192,7 @@ class OpenAIAnswerer:
                         return
                     if event.choices and (piece := event.choices[0].delta.content):
                         put(piece)
-        except (OpenAIError, HTTPError) as error:
+        except Exception as error:  # an address or a key may be such that no request can be made
             raise ModelError(
                 f"模型服务 {self._base_url} 无法使用（{_reason(error)}），本次改用原文摘录；"
                 "请确认服务已启动、地址和模型名称正确。",
@@ -298,7 +295,9 @@ def _reason(error: Exception) -> str:
         return "连接不上"
     if isinstance(error, APIStatusError):
         return f"返回 {error.status_code}"
-    return "传输中断"
+    # The client's own library for requests names it, in whatever version.
+    unsendable = isinstance(error, UnicodeError) or type(error).__name__ == "InvalidURL"
+    return "地址或密钥有误" if unsendable else "传输中断"
 
 
 def _load(model: str, device: str) -> tuple[Any, Any]:

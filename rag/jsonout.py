@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-from rag.types import Answer, Citation, Hit
+from rag.types import Answer, Hit
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 - JSON is what it is
@@ -38,11 +38,6 @@ def hits_json(hits: Iterable[Hit]) -> list[dict[str, Any]]:
     ]
 
 
-def citation_json(citation: Citation) -> dict[str, Any]:
-    """One citation of `zhengwen ask --json`."""
-    return plain(citation)  # type: ignore[no-any-return]
-
-
 def answer_json(answer: Answer) -> dict[str, Any]:
     """The object of `zhengwen ask --json`."""
     return {
@@ -59,8 +54,8 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             }
             for sentence in answer.sentences
         ],
-        "citations": [citation_json(citation) for citation in answer.citations],
-        "nearest": [citation_json(citation) for citation in answer.nearest],
+        "citations": plain(answer.citations),
+        "nearest": plain(answer.nearest),
         "note": answer.note,
         "notice": answer.notice,
         "answerer": answer.answerer,

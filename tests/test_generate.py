@@ -344,6 +344,12 @@ def test_the_settings_choose_the_answerer(random_model):
         open_generator("openai", GeneratorConfig())
 
 
+@pytest.mark.parametrize("address", ["http://localhost:80a0/v1", "http://[::1/v1"])
+def test_an_address_that_is_none_is_told_with_its_mend(address):
+    with pytest.raises(ModelError, match="地址"):
+        written(OpenAIAnswerer(address, "m"))
+
+
 # The whole way: question, passages, model, checks
 
 
