@@ -89,3 +89,22 @@ def test_questions_in_line_are_told_how_many_are_ahead(browser, tmp_path):
             page.keyboard.press("Escape")
             page.wait_for_selector("text=已停止")
             page.close()
+
+
+def test_an_answer_comes_although_the_language_changes_meanwhile(browser, tmp_path):
+    with serving(tmp_path, "slow") as (_, at):
+        page = browser.new_page(viewport=DESK, locale="zh-CN")
+        page.set_default_timeout(WAIT_MS)
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(at)
+        page.wait_for_selector(".welcome")
+        page.fill("#question", FACT)
+        page.press("#question", "Enter")
+        page.wait_for_selector(".turn.live .progress")
+        page.click(".switch")
+        page.wait_for_selector("text=New conversation")
+        page.wait_for_selector(".turn[data-question]")
+        assert page.locator(".list li").count() == 1
+        assert not errors
+        page.close()
