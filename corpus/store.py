@@ -53,6 +53,7 @@ _MAX_MARKS = 30_000  # SQLite takes 32,766 question marks in one statement
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 T = TypeVar("T")
+_Key = tuple[int, str]  # a document's number and the sha256 of its content
 
 MIGRATIONS = (SCHEMA, PEOPLE_SCHEMA, WATCHED_SCHEMA, TOLD_SCHEMA, OTHER_NAMES_SCHEMA)
 
@@ -61,8 +62,8 @@ _INFO = (
     " replaced_by, origin"
 )
 _CHUNK = (
-    "SELECT c.id, c.document, c.node, c.start, c.end, d.title, d.name, c.case_number,"
-    " c.case_title, c.section, c.place, c.page, c.others"
+    "SELECT c.id, c.document, c.node, c.start, c.end, d.title, d.name, d.sha256,"
+    " c.case_number, c.case_title, c.section, c.place, c.page, c.others"
     " FROM chunks c JOIN documents d ON d.id = c.document"
 )
 
@@ -71,21 +72,12 @@ class Store(Watched):
     """All of the above; safe to use from many threads and processes."""
 
     def __init__(self, file: Path) -> None:
-        # What is cached never changes: an edited document is another document.
+        # What is cached never changes: an edited document is another document. Numbers alone would
+        # not do, for a backup that is taken over may give them to others.
         self._text = lru_cache(maxsize=_CACHED_TEXTS)(self._read_text)
         self._outline = lru_cache(maxsize=_CACHED_OUTLINES)(self._read_outline)
         self._derived: dict[str, tuple[Mark, object]] = {}
         super().__init__(file, MIGRATIONS)
-
-    def forget(self) -> None:
-        """Drop what is cached, after another store has taken this one's place."""
-        self._text.cache_clear()
-        self._outline.cache_clear()
-
-    def restore(self, file: Path) -> None:
-        """Take over a backup; see `Database.restore`."""
-        super().restore(file)
-        self.forget()
 
     # -- history ----------------------------------------------------------------------------
 
@@ -200,22 +192,23 @@ class Store(Watched):
             ).fetchone()
         if row is None:
             raise _unknown(number)
-        outline, pages = self._outline(number)
+        key = (number, str(row[1]))
+        outline, pages = self._outline(key)
         return Document(
             id=number,
             name=row[0],
-            text=self._text(number),
+            text=self._text(key),
             sha256=row[1],
             outline=outline,
             metadata=Metadata(*row[2:]),
             pages=pages,
         )
 
-    def _read_text(self, number: int) -> str:
-        return unpack_text(self._content(number, "text"))
+    def _read_text(self, key: _Key) -> str:
+        return unpack_text(self._content(key[0], "text"))
 
-    def _read_outline(self, number: int) -> tuple[tuple[Node, ...], tuple[int, ...]]:
-        return unpack_outline(self._content(number, "outline"), self._content(number, "pages"))
+    def _read_outline(self, key: _Key) -> tuple[tuple[Node, ...], tuple[int, ...]]:
+        return unpack_outline(self._content(key[0], "outline"), self._content(key[0], "pages"))
 
     def _content(self, number: int, column: str) -> bytes:
         with self.reading() as db:
@@ -341,8 +334,9 @@ class Store(Watched):
     def _chunks(self, where: str, values: Sequence[object]) -> list[Chunk]:
         rows = self._rows(f"{_CHUNK} WHERE {where} ORDER BY c.id", values)
         return [
-            Chunk(*(*row[:5], self._text(row[1])[row[3] : row[4]], row[5] or row[6], *row[7:]))
+            Chunk(*(*row[:5], self._text((row[1], row[7]))[a:b], row[5] or row[6], *row[8:]))
             for row in rows
+            for a, b in [row[3:5]]
         ]
 
     # -- vectors ----------------------------------------------------------------------------

@@ -139,10 +139,7 @@ class Indexes:
     def _vectors_at(
         self, last: Snapshot, encoder: Encoder, mark: Mark, *, keep: bool = True
     ) -> VectorIndex:
-        restored = not self._store.knows(last.mark)
-        if restored:  # by another process, so that what is cached here is of other documents
-            self._store.forget()
-        if restored or encoder is not last.encoder:
+        if encoder is not last.encoder or not self._store.knows(last.mark):
             return self._all_vectors(encoder, mark)
         if mark == last.mark:
             return last.vectors

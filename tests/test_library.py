@@ -311,7 +311,7 @@ def test_a_check_looks_at_removed_documents_too(library):
     library.remove([number])
     with library.store.writing() as db:
         db.execute("UPDATE contents SET text = x'67' WHERE document = ?", (number,))
-    library.store.forget()
+    library.store._text.cache_clear()
     assert any(f"文档 {number} 无法读取" in problem for problem in library.check().problems)
 
 
