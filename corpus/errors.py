@@ -11,6 +11,7 @@ UserError
 import errno
 import json
 import re
+import socket
 
 _REASONS = {
     errno.ENOENT: "没有这个文件或文件夹",
@@ -27,6 +28,8 @@ _REASONS = {
 
 def reason(error: BaseException) -> str:
     """Why something failed, in Chinese where it is known; a system says it in English."""
+    if isinstance(error, socket.gaierror):
+        return "没有这个地址"
     if isinstance(error, OSError):
         known = _REASONS.get(error.errno or 0)
         return known or error.strerror or str(error)

@@ -97,11 +97,13 @@ def _answers(args: argparse.Namespace, open_assistant: Open) -> int:
     from eval.runs import FOLDER, compare, load_run, run_json, save_run
 
     before = load_run(args.compare) if args.compare else None
-    file = Path(args.questions) if args.questions and args.questions != OFFICE else None
-    # Before anything is opened.
-    read = None if args.questions == OFFICE else read_questions(file, args.split)
-    # Runs over other questions are not compared with each other.
-    split = OFFICE if read is None else file.stem if file else args.split
+    if args.questions == OFFICE:
+        read, split = None, OFFICE
+    else:
+        file = Path(args.questions) if args.questions else None
+        read = read_questions(file, args.split)  # before anything is opened
+        split = file.stem if file else args.split
+    # Runs over other questions, or over a part of them, are not compared with those over all.
     split += f"-{args.limit}" if args.limit else ""
     with open_assistant(args) as assistant:
         questions, problems = read or office_questions(assistant.library.store)

@@ -17,7 +17,7 @@ from corpus.types import Document
 
 # What the models are trained (split `train`) and fitted on (split `fit`); never measured on.
 PRACTICE_FILE = Path(str(files("eval") / "practice.jsonl"))
-SHOWN = 40  # characters of a question or value that a problem names
+NAMED = 40  # characters of a question or value that a problem names
 OFFICE = "office"  # the split of the questions that people wrote in the page
 
 
@@ -121,7 +121,7 @@ def office_questions(store: People) -> tuple[list[Question], tuple[str, ...]]:
             row = {**json.loads(kept.data), "question": kept.question, "split": OFFICE}
             questions.append(_question({**row, "id": f"{OFFICE}-{kept.id}"}))
         except (CorpusError, ValueError, TypeError, RecursionError) as error:
-            (zh, en), asked = _wrong(error), kept.question[:SHOWN]
+            (zh, en), asked = _wrong(error), kept.question[:NAMED]
             problems.append(f"本单位题目“{asked}”无效：{zh} (“{asked}” is invalid: {en})")
     return questions, tuple(problems)
 
@@ -169,7 +169,7 @@ def _rows(row: dict[str, object], key: str) -> list[object]:
     if value is None:
         return []
     if not isinstance(value, list):
-        given = repr(value)[:SHOWN]
+        given = repr(value)[:NAMED]
         raise CorpusError(
             f"{key} 应为数组，而不是 {given}", f"{key} should be an array, not {given}"
         )

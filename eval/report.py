@@ -37,11 +37,7 @@ def text_report(run: Run, differences: Sequence[Difference] = (), lang: Lang = "
     if differences:
         lines += ["", _text_differences(differences, lang)]
     if run.problems:
-        lines += [
-            "",
-            say("left_out", lang, n=len(run.problems)),
-            *(halves(p)[lang == "en"] for p in run.problems[:20]),
-        ]
+        lines += ["", say("left_out", lang, n=len(run.problems)), *_problems(run, lang)[:20]]
     return "\n".join(lines)
 
 
@@ -297,12 +293,14 @@ def _html_refusal(run: Run, lang: Lang) -> str:
     )
 
 
+def _problems(run: Run, lang: Lang) -> list[str]:
+    return [halves(problem)[lang == "en"] for problem in run.problems]
+
+
 def _html_problems(run: Run, lang: Lang) -> str:
     if not run.problems:
         return ""
-    items = "".join(
-        f"<li>{html.escape(halves(problem)[lang == 'en'])}</li>" for problem in run.problems
-    )
+    items = "".join(f"<li>{html.escape(problem)}</li>" for problem in _problems(run, lang))
     return f"<h2>{html.escape(say('left_out', lang, n=len(run.problems)))}</h2><ul>{items}</ul>"
 
 

@@ -11,13 +11,12 @@ from corpus.chunks import opening
 from corpus.errors import CorpusError, UserError, halves
 from corpus.types import Document
 from eval.answers import AnswerScore, score_answer
-from eval.questions import Question, Span, gold_spans
+from eval.questions import NAMED, Question, Span, gold_spans
 from eval.ranking import Interval, interval, score_evidence, score_run
 from rag.assistant import Assistant
 
 TOP_K = 10
 SHOWN = 3  # hits whose text is kept for the report
-SHOWN_CHARS = 40  # of a question or excerpt that a problem names
 RANKED = ("Success@1", "Success@5", "Success@10", "RR@10", "nDCG@10", "AP@10")  # over chunks
 RETRIEVAL = ("Success@1", "Success@5", "Success@10", "R@5", "R@10", "RR@10", "nDCG@10", "AP@10")
 ANSWERS = ("must", "precision", "recall", "verbatim")
@@ -138,7 +137,7 @@ def evaluate(
         spans = gold_spans(question, documents.values())
         lost = [e.text for e, s in zip(question.evidence, spans, strict=True) if s is None]
         if lost:
-            asked_for, excerpt = question.question[:SHOWN_CHARS], lost[0][:SHOWN_CHARS]
+            asked_for, excerpt = question.question[:NAMED], lost[0][:NAMED]
             found.append(
                 f"题目“{asked_for}”的依据“{excerpt}”不在任何文档中"
                 f" (“{excerpt}”, the evidence of “{asked_for}”, is in no document)"
@@ -237,9 +236,8 @@ class _Judge:
 
 
 def _failed_row(question: Question, answer: str) -> Row:
-    nothing = dict.fromkeys(("must", "precision", "recall"), 0.0) if question.answerable else {}
-    if not question.must:
-        nothing.pop("must", None)
+    asked_for = ("must", "precision", "recall") if question.must else ("precision", "recall")
+    nothing = dict.fromkeys(asked_for if question.answerable else (), 0.0)
     return Row(
         id=question.id, type=question.type, question=question.question, history=question.history,
         completed=question.question, answerable=question.answerable,

@@ -236,8 +236,8 @@ class Library:
 
     def update_metadata(self, number: int, metadata: Metadata) -> None:
         """Correct what is known about a document; filters and titles follow at once."""
-        title = self.store.info(number).name
-        title, document = metadata.title or title, self.document(number)
+        document = self.document(number)
+        title = metadata.title or document.name
         chunks = [replace(chunk, document=title) for chunk in self.store.chunks(number)]
         placed = [chunk.id for chunk in chunks if names_its_place(document, chunk)]
         encoder = self.encoder

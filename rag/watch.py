@@ -136,8 +136,9 @@ class Watcher:
                     file = Path(folder, name)
                     below = file.relative_to(self._folder)
                     if self._wanted(below) and file.is_file():
-                        found[posix(below)] = _stamp(file)
-                        self._paths[posix(below)] = file
+                        known_as = posix(below)
+                        found[known_as] = _stamp(file)
+                        self._paths[known_as] = file
         except FileNotFoundError:
             if self._folder.is_dir():
                 return self._before or {}  # something was deleted while we looked

@@ -235,15 +235,14 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(512)  # a browser that is early waits instead of being refused
     except (OSError, OverflowError) as error:
         listener.close()
-        unknown = isinstance(error, socket.gaierror)
-        why = "没有这个地址" if unknown else reason(error)
-        mend = ("请用 --port 换一个端口，或先停止占用它的程序",
-                "choose another --port or stop the program that uses it")  # fmt: skip
-        if unknown or getattr(error, "errno", 0) == errno.EADDRNOTAVAIL:
-            mend = "请检查 --host", "check --host"
+        zh = "请用 --port 换一个端口，或先停止占用它的程序"
+        en = "choose another --port or stop the program that uses it"
+        elsewhere = getattr(error, "errno", 0) == errno.EADDRNOTAVAIL
+        if elsewhere or isinstance(error, socket.gaierror):
+            zh, en = "请检查 --host", "check --host"
         raise UserError(
-            f"无法使用地址 {host}:{port}（{why}）；{mend[0]}。",
-            f"Cannot listen on {host}:{port} ({error}); {mend[1]}.",
+            f"无法使用地址 {host}:{port}（{reason(error)}）；{zh}。",
+            f"Cannot listen on {host}:{port} ({error}); {en}.",
         ) from error
     return listener
 

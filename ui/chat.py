@@ -299,16 +299,13 @@ def _sources(answer: Answer, lang: Lang) -> str:
     """The places of the citations; those of one place share a line."""
     if not answer.citations or answer.refused:
         return ""
+    several = len({citation.document_id for citation in answer.citations}) > 1
     places: dict[tuple[int, str], list[int]] = {}
     for i, citation in enumerate(answer.citations):
-        key = citation.document_id, _short_place(citation, lang)
-        places.setdefault(key, []).append(i)
-    several = len({document for document, _ in places}) > 1
+        place = _short_place(citation, lang, with_document=several)
+        places.setdefault((citation.document_id, place), []).append(i)
     items = []
     for (_, place), members in places.items():
-        document = f"《{answer.citations[members[0]].document}》"
-        if several and not place.startswith(document):
-            place = f"{document}{place}"
         numbers = "".join(_cite(answer.citations[i].n, answer, lang) for i in members)
         items.append(
             f'<li>{numbers}<button type="button" class="t" data-do="cite" data-c="{members[0]}">'
@@ -318,9 +315,10 @@ def _sources(answer: Answer, lang: Lang) -> str:
     return f'<div class="sources"><h3>{title}</h3><ol>{"".join(items)}</ol></div>'
 
 
-def _short_place(citation: Citation, lang: Lang) -> str:
-    parts = [case_name(citation.case, lang) or f"《{citation.document}》"]
-    parts.append(citation.section or citation.case_title)
+def _short_place(citation: Citation, lang: Lang, *, with_document: bool) -> str:
+    case = case_name(citation.case, lang)
+    document = f"《{citation.document}》" if with_document or not case else ""
+    parts = [document + case, citation.section or citation.case_title]
     return " · ".join(part for part in parts if part)
 
 

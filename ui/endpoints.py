@@ -257,7 +257,9 @@ class Endpoints:
 
     def discard(self, payload: Payload, lang: Lang) -> Payload:
         """Delete an uploaded file."""
-        self._uploaded(payload)[0].unlink(missing_ok=True)
+        path, _ = self._uploaded(payload)
+        path.unlink(missing_ok=True)
+        self._cancelled.discard(path)
         return {}
 
     def add(self, payload: Payload, lang: Lang) -> Payload:

@@ -142,10 +142,10 @@
     if (live) live.outerHTML = update.html;
     if (!update.done) return;
     finish(update.run);
+    if (update.conversations) $(".list").innerHTML = update.conversations;
+    const conversation = update.conversation || state.conversation;
     if (!live) {
-      // The page was drawn anew in the other language meanwhile.
-      choose(update.conversation || state.conversation);
-      if (update.conversations) $(".list").innerHTML = update.conversations;
+      choose(conversation); // the page was drawn anew in the other language meanwhile
       return;
     }
     const box = $("#question");
@@ -155,9 +155,7 @@
     }
     const turns = $$(".turn");
     const last = turns[turns.length - 1];
-    if (update.conversation) setConversation(update.conversation);
-    if (update.conversations) $(".list").innerHTML = update.conversations;
-    setConversation(state.conversation);
+    setConversation(conversation);
     last.scrollIntoView({ block: "nearest" });
     openFirst(last);
   }
