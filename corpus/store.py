@@ -298,8 +298,8 @@ class Store(Watched):
         def read() -> int:
             where, values = self._where(filters)
             rows = self._rows(
-                "SELECT count(*) FROM (SELECT DISTINCT c.document, c.case_number FROM chunks c"
-                f" JOIN documents d ON d.id = c.document WHERE {where}"
+                "SELECT count(*) FROM (SELECT DISTINCT c.document, c.case_number, c.case_title"
+                f" FROM chunks c JOIN documents d ON d.id = c.document WHERE {where}"
                 " AND c.case_number IS NOT NULL)",
                 values,
             )

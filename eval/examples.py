@@ -115,9 +115,8 @@ def across_rows(asked: OverCases) -> Rows:
         found = across.by_case(evidence.candidates)
         holding = [case for case, some in found.items() if any(_wanted(c, gold) for c in some)]
         for candidate, row in across.best_of_cases(evidence.candidates, evidence.literals):
-            chunk = candidate.hit.chunk
             rows.append(row)
-            labels.append(float((chunk.document_id, chunk.case) in holding))
+            labels.append(float(across.case_of(candidate) in holding))
     return np.array(rows), np.array(labels), np.ones(len(rows))
 
 

@@ -33,7 +33,8 @@ FEATURES = (
 )
 LEAST = 0.35  # probability from which a case is counted
 
-Case = tuple[int, int | None]  # a document and the number of a case in it
+# A document, and the number and the title of a case in it: parts of one may both have a case 1.
+Case = tuple[int, int | None, str]
 Literals = tuple[str, ...]  # words of which a case must hold one as it is
 
 _MENTIONS = re.compile(r"提到|提及|出现|讲到|说到|写到|谈到")
@@ -88,13 +89,18 @@ def _words(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(pairwise([0, *ends]))
 
 
+def case_of(candidate: Candidate) -> Case:
+    """The case that a sentence stands in."""
+    chunk = candidate.hit.chunk
+    return chunk.document_id, chunk.case, chunk.case_title
+
+
 def by_case(candidates: Sequence[Candidate]) -> dict[Case, list[Candidate]]:
     """The sentences of every case; a document without cases is one, a preface to cases is none."""
     found: dict[Case, list[Candidate]] = {}
     for candidate in candidates:
-        chunk = candidate.hit.chunk
-        found.setdefault((chunk.document_id, chunk.case), []).append(candidate)
-    divided = {document for document, case in found if case is not None}
+        found.setdefault(case_of(candidate), []).append(candidate)
+    divided = {document for document, number, _ in found if number is not None}
     return {key: some for key, some in found.items() if key[1] is not None or key[0] not in divided}
 
 

@@ -275,7 +275,8 @@ class ExtractiveAnswerer:
         rows: dict[str, tuple[tuple[int, ...], ...]] = {}
         for candidate in chosen:
             name = case_name(candidate.hit.chunk)
-            rows[name] = ((writer.add_candidate(candidate, name),),)
+            same = rows.get(name, ((),))[0]  # of a case of that name in another document
+            rows[name] = ((*same, writer.add_candidate(candidate, name)),)
         total = evidence.n_cases
         note = f"{total} 个案例中有 {len(chosen)} 个提到。" if total > 1 else ""
         if figures and len(rows) > 1:

@@ -557,6 +557,19 @@ def test_a_question_over_all_cases_names_every_case_once(assistant) -> None:
     assert "14 个案例中有 1 个" in answer.note
 
 
+def test_cases_of_one_number_are_told_apart(tmp_path) -> None:
+    """Parts of a document may both begin with 案例一, and documents have cases of one name."""
+    half = "案例一\n{a}：推行信用承诺\n{a}对申请人推行信用承诺{n}件。\n案例二\n{a}：设立驿站\n{a}设立驿站{n}个。\n"
+    year = half.format(a="广州市", n=3) + half.format(a="深圳市", n=4)
+    with Assistant.open(tmp_path) as opened:
+        opened.library.remove([1])
+        opened.library.add([("去年.txt", year.encode()), ("今年.txt", year.encode() + b"\n")])
+        answer = opened.ask("哪些案例提到了信用承诺?")
+    assert len(answer.citations) == 4
+    assert {n for s in answer.sentences for n in s.citations} == {1, 2, 3, 4}
+    assert "8 个案例中有 4 个" in answer.note
+
+
 def test_who_asks_where_a_word_is_mentioned_gets_the_cases_that_have_it(assistant) -> None:
     answer = assistant.ask("哪些案例提到了人工智能?")
     assert {c.case for c in answer.citations} == {2, 7, 13}
