@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from corpus.types import Home
+
 NamingField = Literal["department", "theme"]  # columns that may hold several names
 NAMING_FIELDS: tuple[NamingField, ...] = get_args(NamingField)
 
@@ -35,8 +37,9 @@ class Filters:
     def __bool__(self) -> bool:
         return self != NO_FILTERS
 
-    def within(self, document: int, case: int | None) -> "Filters":
+    def within(self, home: Home) -> "Filters":
         """The same in one case, or document, alone."""
+        document, case, _ = home
         return replace(self, documents=(document,), cases=(case,) if case else ())
 
 

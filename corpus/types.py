@@ -74,6 +74,10 @@ class Document:
         return self.metadata.title or self.name
 
 
+# A document, and the number and title of a case in it: parts of one may both have a case 1.
+Home = tuple[int, int | None, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """The unit that is embedded and retrieved: whole sentences of one outline node."""
@@ -91,6 +95,11 @@ class Chunk:
     place: str = ""  # of the case, else of the document
     page: int | None = None  # 1-based
     others: str = ""  # full or short names, from elsewhere in the document, of what it mentions
+
+    @property
+    def home(self) -> Home:
+        """The case that it lies in, where the document has cases, else the document."""
+        return self.document_id, self.case, self.case_title
 
     @property
     def body(self) -> str:

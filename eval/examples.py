@@ -116,7 +116,7 @@ def across_rows(asked: OverCases) -> Rows:
         holding = [case for case, some in found.items() if any(_wanted(c, gold) for c in some)]
         for candidate, row in across.best_of_cases(evidence.candidates, evidence.literals):
             rows.append(row)
-            labels.append(float(across.case_of(candidate) in holding))
+            labels.append(float(candidate.hit.chunk.home in holding))
     return np.array(rows), np.array(labels), np.ones(len(rows))
 
 

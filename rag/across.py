@@ -14,6 +14,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
+from corpus.types import Home
 from rag.linear import fitted
 from rag.questions import Intent
 from rag.select import FEATURES as OF_CANDIDATE
@@ -33,8 +34,6 @@ FEATURES = (
 )
 LEAST = 0.35  # probability from which a case is counted
 
-# A document, and the number and the title of a case in it: parts of one may both have a case 1.
-Case = tuple[int, int | None, str]
 Literals = tuple[str, ...]  # words of which a case must hold one as it is
 
 _MENTIONS = re.compile(r"提到|提及|出现|讲到|说到|写到|谈到")
@@ -89,17 +88,11 @@ def _words(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(pairwise([0, *ends]))
 
 
-def case_of(candidate: Candidate) -> Case:
-    """The case that a sentence stands in."""
-    chunk = candidate.hit.chunk
-    return chunk.document_id, chunk.case, chunk.case_title
-
-
-def by_case(candidates: Sequence[Candidate]) -> dict[Case, list[Candidate]]:
+def by_case(candidates: Sequence[Candidate]) -> dict[Home, list[Candidate]]:
     """The sentences of every case; a document without cases is one, a preface to cases is none."""
-    found: dict[Case, list[Candidate]] = {}
+    found: dict[Home, list[Candidate]] = {}
     for candidate in candidates:
-        found.setdefault(case_of(candidate), []).append(candidate)
+        found.setdefault(candidate.hit.chunk.home, []).append(candidate)
     divided = {document for document, number, _ in found if number is not None}
     return {key: some for key, some in found.items() if key[1] is not None or key[0] not in divided}
 

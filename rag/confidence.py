@@ -47,10 +47,9 @@ def features(found: Sequence[Candidate]) -> list[float]:
 
 def agreement(found: Sequence[Candidate]) -> float:
     """Share of the five best hits that lie in the case (or document) of the best candidate."""
-    places = {c.hit.rank: (c.hit.chunk.document_id, c.hit.chunk.case) for c in found}
-    first = (found[0].hit.chunk.document_id, found[0].hit.chunk.case)
-    top = [places[rank] for rank in sorted(places)[:5]]
-    return sum(place == first for place in top) / 5
+    homes = {c.hit.rank: c.hit.chunk.home for c in found}
+    top = [homes[rank] for rank in sorted(homes)[:5]]
+    return sum(home == found[0].hit.chunk.home for home in top) / 5
 
 
 def confidence(found: Sequence[Candidate]) -> float:

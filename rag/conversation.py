@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from corpus.filters import NO_FILTERS, Filters
+from corpus.types import Home
 from embeddings.fold import fold
 from rag.evidence import Evidence
 from rag.followup import Completed, Talk, complete, continues, joined, own_topic, stands_alone
@@ -178,7 +179,7 @@ class Conversation:
         question, context = completed.question, completed.context
         before = yield from self.look_up(context, self.filters)
         if self._found(before) and before.intent.kind != "across":
-            there = (self.filters or NO_FILTERS).within(*_home(before))
+            there = (self.filters or NO_FILTERS).within(before.candidates[0].hit.chunk.home)
             found = yield from self.look_up(question, there, context=context)
             if self._found(found):
                 bare = yield from self.look_up(question, there)
@@ -210,9 +211,6 @@ def _covered(evidence: Evidence) -> float:
     return evidence.candidates[0].feature("context") if evidence.candidates else 0.0
 
 
-def _home(evidence: Evidence) -> tuple[int, int | None]:
-    """Document and case of the best sentence."""
-    if not evidence.candidates:
-        return 0, None
-    chunk = evidence.candidates[0].hit.chunk
-    return chunk.document_id, chunk.case
+def _home(evidence: Evidence) -> Home | None:
+    """The case, or document, of the best sentence."""
+    return evidence.candidates[0].hit.chunk.home if evidence.candidates else None

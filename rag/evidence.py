@@ -178,8 +178,7 @@ def _thing(text: str, found: Sequence[Candidate], sources: Sources, select: Sele
     intent = read_intent(text, sources.library.store.places())
     near: list[Candidate] = []
     if found:
-        chunk = found[0].hit.chunk
-        there = (sources.filters or NO_FILTERS).within(chunk.document_id, chunk.case)
+        there = (sources.filters or NO_FILTERS).within(found[0].hit.chunk.home)
         near = select(text, intent, sources.search(text, there)).candidates
     if near and len(own_topic(text)) < LEAST_TOPIC:
         best = near

@@ -272,15 +272,15 @@ class ExtractiveAnswerer:
         if not chosen:
             return None
         writer = _Writer(evidence)
-        rows: dict[str, tuple[tuple[int, ...], ...]] = {}
-        for candidate in chosen:
-            name = case_name(candidate.hit.chunk)
-            same = rows.get(name, ((),))[0]  # of a case of that name in another document
-            rows[name] = ((*same, writer.add_candidate(candidate, name)),)
+        names = tuple(case_name(candidate.hit.chunk) for candidate in chosen)
+        cells = tuple(
+            ((writer.add_candidate(candidate, name),),)
+            for candidate, name in zip(chosen, names, strict=True)
+        )
         total = evidence.n_cases
         note = f"{total} 个案例中有 {len(chosen)} 个提到。" if total > 1 else ""
-        if figures and len(rows) > 1:
-            table = Table(("数字与原文",), tuple(rows), tuple(rows.values()))
+        if figures and len(chosen) > 1:
+            table = Table(("数字与原文",), names, cells)
             return writer.draft(note=note, table=table)
         return writer.draft(note=note)
 

@@ -7,7 +7,7 @@ a linear model over them on dev questions with a listwise loss.
 
 import numpy as np
 
-from corpus.types import Chunk
+from corpus.types import Chunk, Home
 from rag.match import Array, Matcher, term_and_word_sets, titled
 
 FEATURES = (
@@ -63,8 +63,8 @@ def features(
 
 def group_mean(chunks: list[Chunk], values: Array, best: int = 3) -> Array:
     """For every chunk the mean of the `best` highest values in its case, or document."""
-    groups: dict[tuple[int, int | None], list[float]] = {}
+    groups: dict[Home, list[float]] = {}
     for chunk, value in zip(chunks, values.tolist(), strict=True):
-        groups.setdefault((chunk.document_id, chunk.case), []).append(value)
+        groups.setdefault(chunk.home, []).append(value)
     means = {key: float(np.mean(sorted(own)[-best:])) for key, own in groups.items()}
-    return np.array([means[(c.document_id, c.case)] for c in chunks])
+    return np.array([means[chunk.home] for chunk in chunks])

@@ -565,6 +565,8 @@ def test_cases_of_one_number_are_told_apart(tmp_path) -> None:
         opened.library.remove([1])
         opened.library.add([("去年.txt", year.encode()), ("今年.txt", year.encode() + b"\n")])
         answer = opened.ask("哪些案例提到了信用承诺?")
+        figures = opened.ask("各案例推行信用承诺多少件?")
+    assert figures.table and len(figures.table.rows) == 4
     assert len(answer.citations) == 4
     assert {n for s in answer.sentences for n in s.citations} == {1, 2, 3, 4}
     assert "8 个案例中有 4 个" in answer.note
