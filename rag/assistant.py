@@ -308,7 +308,7 @@ class Assistant:
 def narrowed(filters: Filters | None, intent: Intent) -> Filters | None:
     """The filters with what the question itself names as the place to look: 案例七, 深圳的案例."""
     filters = filters or Filters()
-    if len(intent.cases) == 1 and not filters.cases:
+    if intent.cases and not filters.cases:
         filters = replace(filters, cases=intent.cases)
     if intent.kind == "across" and intent.places and not filters.places:
         filters = replace(filters, places=intent.places)

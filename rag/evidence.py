@@ -15,6 +15,7 @@ from rag.across import Literals, literal_topics, stands_in
 from rag.clauses import asked_apart
 from rag.compared import compared_parts
 from rag.confidence import confidence
+from rag.figures import counted_after, figures
 from rag.followup import Form, own_topic
 from rag.library import Library
 from rag.places import named_places
@@ -32,6 +33,7 @@ LITERAL_CONFIDENCE = 0.95  # of a question over all cases whose topic stands in 
 
 LEAST_TOPIC = 5  # characters; what says less of its own is asked of what was asked about before
 ELSEWHERE = 1.5  # score by which one of several things must be better answered in another case
+NAMED = 3  # characters of the thing asked for that tell which number counts it: 2 may be chance
 CLEARLY = 1.0  # logits by which the reader must prefer one number or date to the others
 
 _ASKING = re.compile(r"多少|(?<![好十])几(?!乎|年来)|多[大高长久快]|何时|哪|什么|谁")
@@ -247,7 +249,12 @@ def short_answer(asked: Asked, best: Candidate) -> tuple[int, int] | None:
         return None
     if len(scored) > 1 and scored[0][0] - scored[1][0] < CLEARLY:
         return None
-    return scored[0][1]
+    chosen = scored[0][1]
+    ends = [figure.end for figure in figures(best.text)]
+    told = max((counted_after(asked.intent, best.text, end) for end in ends), default=0)
+    if told >= NAMED and counted_after(asked.intent, best.text, chosen[1]) < told:
+        return None  # 33家兑换机构 where 1623个银行网点 are asked for
+    return chosen
 
 
 def _part_filters(name: str, intent: Intent, filters: Filters | None) -> Filters | None:

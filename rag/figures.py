@@ -8,6 +8,7 @@ what stands beside it: 11处窝点 for 多少个窝点.
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 
 from rag.numbers import UNITS, quantities, same_unit
 from rag.questions import ASKED_FEW, Intent
@@ -144,6 +145,19 @@ def _beside(intent: Intent, text: str, figure: Figure) -> bool:
     # 169份,压减审批时限: not beyond a comma.
     around = _STOP.split(before)[-1] + text[figure.start : figure.end] + _STOP.split(after)[0]
     return bool(intent.focus) and intent.focus in around
+
+
+def counted_after(intent: Intent, text: str, end: int) -> int:
+    """How many characters of the thing asked for stand right after a number that ends there.
+
+    1623个银行网点 for 多少家银行网点: four.
+    """
+    asked = _ASKED_UNIT.search(intent.asking)
+    if not asked:
+        return 0
+    thing = intent.asking[asked.start(1) + len(_counted_in(intent.asking)) :]
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(thing, text[end:], strict=False))
+    return sum(1 for _ in alike)
 
 
 @lru_cache(maxsize=256)  # asked again for every sentence

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.figures import figure_kind, figures, wanted_figures
+from rag.figures import counted_after, figure_kind, figures, wanted_figures
 from rag.questions import read_intent
 
 
@@ -76,3 +76,17 @@ def test_numbers_lie_in_the_text_in_order_and_apart(text) -> None:
     found = figures(text)
     assert all(0 <= f.start < f.end <= len(text) for f in found)
     assert all(a.end <= b.start for a, b in pairwise(found))
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "n"),
+    [
+        ("有多少家银行网点可以换钱?", "1623个银行网点", 4),
+        ("有多少家银行网点可以换钱?", "33家兑换机构", 0),
+        ("一共有多少调解机构?", "12个调解机构、30名专家", 4),
+        ("平台是什么时候上线的?", "3个平台", 0),
+    ],
+)
+def test_what_is_counted_is_told_by_what_stands_after_the_number(question, text, n) -> None:
+    intent = read_intent(question, [])
+    assert counted_after(intent, text, figures(text)[0].end) == n

@@ -437,6 +437,12 @@ def test_what_one_sentence_says_of_both_sides_is_no_table(assistant) -> None:
     assert answer.table is None
 
 
+def test_a_question_that_names_cases_is_looked_up_in_them_alone(assistant) -> None:
+    found = assistant.evidence("案例三与案例九各是哪个部门主导的?")
+    assert {hit.chunk.case for hit in found.hits} == {3, 9}
+    assert {c.hit.chunk.case for c in found.candidates} <= {3, 9}
+
+
 def test_two_places_in_one_sentence_are_not_compared(assistant) -> None:
     answer = assistant.ask("广州和深圳签的税收合作框架协议推动了多少项措施?")
     said = "".join(s.text for s in answer.sentences)
@@ -487,6 +493,7 @@ def test_what_several_documents_say_alike_is_said_once(tmp_path) -> None:
         ("CA互通平台什么时候上线的?", "2022年7月"),
         ("深圳公平竞争审查有哪些做法?", None),
         ("广州税费争议调解机构有几个,配备多少名调解员?", None),  # two are asked for
+        ("深圳有多少家银行网点可以兑换外币?", None),  # 1623个银行网点, not 33家兑换特许机构
     ],
 )
 def test_the_short_answer_comes_first_where_it_is_clear(assistant, question, short) -> None:

@@ -282,10 +282,18 @@ def test_phone_stacks_what_is_compared(visit):
     assert "广州市" in named
 
 
+def test_names_of_cases_beside_their_figures_have_room(visit):
+    names = ask(visit(), "各案例中企业节省了多少成本?").locator("table.compare tbody th")
+    assert names.count() > 1
+    boxes = [name.bounding_box() for name in names.all()]
+    assert all(box["width"] >= 120 for box in boxes)  # eight characters, not one or two
+
+
 def test_markup_in_questions_and_names_is_never_run(visit):
     page = visit()
     turn = ask(page, EVIL)
     assert EVIL in turn.locator(".q").inner_text()
+    page.wait_for_timeout(300)  # what a reload breaks off, the page reports as an error
     page.reload()
     page.wait_for_selector(".turn")
     page.wait_for_timeout(300)
