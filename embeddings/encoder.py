@@ -117,7 +117,7 @@ class BagEncoder:
         """Sum the rows of each text's terms and normalise."""
         out = np.zeros((len(texts), self.dim), np.float32)
         for i, text in enumerate(texts):
-            rows = [row for term in terms(text) if (row := self._row.get(term)) is not None]
+            rows = [row for row in map(self._row.get, terms(text)) if row is not None]
             if rows:
                 out[i] = self._table[rows].sum(axis=0)
         norms = np.linalg.norm(out, axis=1, keepdims=True)

@@ -5,15 +5,27 @@ as it stands in the source. The result may have another length, so offsets do no
 """
 
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from opencc import OpenCC
 
 
+_SHORT = 2_000  # characters of a text whose folded form is remembered
+
+
 def fold(text: str) -> str:
     """NFKC, lower case, Traditional to Simplified Chinese."""
+    return _remembered(text) if len(text) <= _SHORT else _folded(text)
+
+
+@lru_cache(maxsize=8_192)  # the sentences of passages come up again and again
+def _remembered(text: str) -> str:
+    return _folded(text)
+
+
+def _folded(text: str) -> str:
     folded: str = _converter().convert(unicodedata.normalize("NFKC", text).lower())
     return folded
 

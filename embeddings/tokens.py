@@ -8,6 +8,8 @@ and 0.80 for character bigrams on questions about the built-in cases).
 import re
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import chain
+from sys import intern
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -27,6 +29,7 @@ _FREQUENCY = 1_000  # of a word that the dictionary lacks
 
 # 2022年|营收为: the dictionary would cut 年营|收为, and 年产值 out of 2022年产值.
 _AFTER_DATE = re.compile(r"(?<=\d[年月日])(?![度底初末间中代份])")
+_BREAK = re.compile(r"(?<=[。 ])")  # no word goes on after these
 _VISIBLE = re.compile(r"[^\W_]")  # the underscore is the mark
 _CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ebef]")
 
@@ -34,8 +37,16 @@ _CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ebe
 @lru_cache(maxsize=4_096)  # passages are cut for both indexes, and again for every question
 def terms(text: str) -> tuple[str, ...]:
     """Words of two or more characters, then the single Chinese characters, in text order."""
-    folded = fold(text)
-    return (*words(folded), *(CHAR_MARK + char for char in _CJK.findall(folded)))
+    cut = [_cut(piece) for piece in _BREAK.split(text)]
+    return tuple(chain(*(own for own, _ in cut), *(chars for _, chars in cut)))
+
+
+@lru_cache(maxsize=8_192)  # a sentence comes up alone, under its titles and in its passage
+def _cut(piece: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words and the marked characters of a piece of text."""
+    folded = fold(piece)
+    chars = (intern(CHAR_MARK + char) for char in _CJK.findall(folded))
+    return tuple(map(intern, words(folded))), tuple(chars)
 
 
 def words(folded: str) -> list[str]:
@@ -44,7 +55,7 @@ def words(folded: str) -> list[str]:
         word
         for part in parts(folded)
         for word in _cutter().cut_for_search(part)
-        if _VISIBLE.search(word) and not (len(word) == 1 and _CJK.match(word))
+        if not (len(word) == 1 and _CJK.match(word)) and (word.isalnum() or _VISIBLE.search(word))
     ]
 
 

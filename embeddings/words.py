@@ -33,14 +33,18 @@ class WordVectors:
         with self._lock:
             if len(self._row) > _CAPACITY:
                 self._row.clear()
-            new = [word for word in dict.fromkeys(words) if word not in self._row]
-            if new:
-                first = len(self._row)
-                self._reserve(first + len(new))
-                self._table[first : first + len(new)] = self._encoder.encode_document(new)
-                self._row.update((word, first + i) for i, word in enumerate(new))
+            rows = [*map(self._row.get, words)]
+            if None in rows:
+                self._learn([word for word in dict.fromkeys(words) if word not in self._row])
+                rows = [*map(self._row.get, words)]
             # A copy: the table may be filled anew with other words.
-            return self._table[np.array([self._row[word] for word in words], np.int64)]
+            return self._table[np.array(rows, np.int64)]
+
+    def _learn(self, new: Sequence[str]) -> None:
+        first = len(self._row)
+        self._reserve(first + len(new))
+        self._table[first : first + len(new)] = self._encoder.encode_document(new)
+        self._row.update((word, first + i) for i, word in enumerate(new))
 
     def _reserve(self, size: int) -> None:
         if size > len(self._table):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from math import fsum
 
 import numpy as np
 import numpy.typing as npt
@@ -31,22 +32,19 @@ class Matcher:
             t: weight(t) * share * (CHAR_SHARE if t.startswith(CHAR_MARK) else 1.0)
             for t, share in shares.items()
         }
+        self.total = fsum(self._weights.values())  # long and rare questions have much
         self._vectors = vectors
         wanted = list(dict.fromkeys([*words(fold(topic)), *words(fold(context))]))
         self._wanted = wanted
         self._wanted_weights = np.array([weight(word) * shares[word] for word in wanted])
         self._wanted_vectors = vectors.vectors(wanted)
 
-    @property
-    def total(self) -> float:
-        """The weight of all terms: long and rare questions have much."""
-        return sum(self._weights.values())
-
     def coverage(self, text_terms: frozenset[str]) -> float:
         """Weighted share of the question's terms among those of a text, 0 to 1."""
         if not self._weights:
             return 0.0
-        return sum(w for t, w in self._weights.items() if t in text_terms) / self.total
+        # The order of a set changes from run to run, an exact sum does not.
+        return fsum(self._weights[term] for term in self._weights.keys() & text_terms) / self.total
 
     def nearness(self, text_words: Sequence[frozenset[str]]) -> Array:
         """Nearness `(n_texts, n_words)` of the question's words to the words of each text.
@@ -63,9 +61,11 @@ class Matcher:
         for i, word in enumerate(self._wanted):
             if word in column:  # near to itself even if the model does not know it
                 near[i, column[word]] = 1.0
-        for i, present in enumerate(text_words):
-            if present:
-                out[i] = near[:, [column[word] for word in present]].max(axis=1)
+        some = [i for i, present in enumerate(text_words) if present]
+        lengths = np.array([len(text_words[i]) for i in some], np.int64)
+        at = [column[word] for i in some for word in text_words[i]]
+        first = np.cumsum(lengths) - lengths
+        out[some] = np.maximum.reduceat(near[:, at], first, axis=1).T
         return out
 
     def soft_coverage(self, nearness: Array) -> Array:

@@ -86,6 +86,7 @@ def around_words(text: str) -> list[str]:
     return sorted(term_and_word_sets(text)[1])[:MAX_AROUND]
 
 
+@lru_cache(maxsize=65_536)
 def _number(word: str, tag: str) -> int:
     if any(char.isdigit() for char in word):
         return _TAG_NUMBER["m"]
@@ -229,7 +230,7 @@ def _logits(w: Network, laid: _Laid) -> tuple[FloatArray, FloatArray]:
     aligned = _softmax(SHARPNESS * laid.cosines) @ projected
     flags = np.stack([nearest, nearest > EXACT, np.ones_like(nearest)], axis=1)
     columns = [own, aligned, own * aligned, tags, flags]
-    rows = np.concatenate(columns, axis=1).astype(np.float32) * laid.mask
+    rows = np.concatenate(columns, axis=1, dtype=np.float32) * laid.mask
     rows = _convolved(rows, w["c1.weight"], w["c1.bias"]) * laid.mask
     for layer in ("c2", "c3"):
         rows = _convolved(rows, w[f"{layer}.weight"], w[f"{layer}.bias"]) * laid.mask + rows
@@ -237,7 +238,7 @@ def _logits(w: Network, laid: _Laid) -> tuple[FloatArray, FloatArray]:
     words = rows @ (w["u.weight"][0] + w["b.weight"] @ pooled) + w["u.bias"][0]
     at = laid.inside
     sought = cover @ w["c.weight"].T
-    logits = words[at] + np.einsum("wlh,wh->wl", rows[at], sought)
+    logits = words[at] + (rows[at] @ sought[:, :, None])[:, :, 0]
     return np.where(laid.in_window, logits, _NEVER), cover
 
 
@@ -277,10 +278,12 @@ def _unit(x: FloatArray) -> FloatArray:
 
 def _convolved(x: FloatArray, weight: FloatArray, bias: FloatArray) -> FloatArray:
     """A convolution over rows with its ReLU; `weight` is `(n_out, n_in, width)`."""
-    width = weight.shape[2]
-    padded = np.pad(x, ((width // 2, width // 2), (0, 0)))
-    total = sum(padded[i : i + len(x)] @ weight[:, :, i].T for i in range(width)) + bias
-    return np.maximum(total, 0)
+    middle = weight.shape[2] // 2
+    total = x @ weight[:, :, middle].T + bias
+    for i in range(1, middle + 1):  # rows before and after
+        total[i:] += x[:-i] @ weight[:, :, middle - i].T
+        total[:-i] += x[i:] @ weight[:, :, middle + i].T
+    return np.asarray(np.maximum(total, 0))
 
 
 def _softmax(x: FloatArray) -> FloatArray:

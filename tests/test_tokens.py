@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embeddings.fold import fold
 from embeddings.tokens import CHAR_MARK, terms, words
 
 
@@ -60,6 +61,31 @@ def test_any_text_gives_terms_without_blanks(text) -> None:
         assert term
         assert not any(char.isspace() for char in term)
     assert set(words(text)).isdisjoint({t for t in terms(text) if t.startswith(CHAR_MARK)})
+
+
+PIECES = [
+    "营商环境",
+    "2023",
+    "年",
+    "底",
+    "市",
+    "a_b",
+    "5G",
+    "。",
+    " ",
+    ",",
+    "“",
+    "的",
+    "跑路",
+    "優化",
+    "_x",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=20).map("".join))
+def test_a_text_has_the_terms_of_its_sentences(text) -> None:
+    own = [term for term in terms(text) if not term.startswith(CHAR_MARK)]
+    assert own == [word for word in words(fold(text)) if not word.startswith(CHAR_MARK)]
 
 
 def test_terms_do_not_depend_on_what_was_cut_before() -> None:
