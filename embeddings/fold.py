@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from opencc import OpenCC
 
 
-_SHORT = 2_000  # characters of a text whose folded form is remembered
+# Characters of a text whose folded form is remembered: words would push sentences out.
+_REMEMBERED = range(9, 2_000)
 
 
 def fold(text: str) -> str:
     """NFKC, lower case, Traditional to Simplified Chinese."""
-    return _remembered(text) if len(text) <= _SHORT else _folded(text)
+    return _remembered(text) if len(text) in _REMEMBERED else _folded(text)
 
 
 @lru_cache(maxsize=8_192)  # the sentences of passages come up again and again

@@ -30,20 +30,31 @@ _FREQUENCY = 1_000  # of a word that the dictionary lacks
 # 2022年|营收为: the dictionary would cut 年营|收为, and 年产值 out of 2022年产值.
 _AFTER_DATE = re.compile(r"(?<=\d[年月日])(?![度底初末间中代份])")
 _BREAK = re.compile(r"(?<=[。 ])")  # no word goes on after these
+_N_WORD = 8  # characters of the longest word
 _VISIBLE = re.compile(r"[^\W_]")  # the underscore is the mark
 _CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ebef]")
 
 
-@lru_cache(maxsize=4_096)  # passages are cut for both indexes, and again for every question
 def terms(text: str) -> tuple[str, ...]:
     """Words of two or more characters, then the single Chinese characters, in text order."""
     cut = [_cut(piece) for piece in _BREAK.split(text)]
     return tuple(chain(*(own for own, _ in cut), *(chars for _, chars in cut)))
 
 
+_Cut = tuple[tuple[str, ...], tuple[str, ...]]  # words and marked characters
+
+
+def _cut(piece: str) -> _Cut:
+    # Words alone would push sentences out of what is remembered.
+    return _remembered(piece) if len(piece) > _N_WORD else _afresh(piece)
+
+
 @lru_cache(maxsize=8_192)  # a sentence comes up alone, under its titles and in its passage
-def _cut(piece: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The words and the marked characters of a piece of text."""
+def _remembered(piece: str) -> _Cut:
+    return _afresh(piece)
+
+
+def _afresh(piece: str) -> _Cut:
     folded = fold(piece)
     chars = (intern(CHAR_MARK + char) for char in _CJK.findall(folded))
     return tuple(map(intern, words(folded))), tuple(chars)
