@@ -70,6 +70,8 @@ def test_different_quantities_are_told_apart(a, b):
         "进一步",
         "“十四五”规划",
         "万众创新",
+        "“一张图”改革",
+        "高效办成一件事",
     ],
 )
 def test_words_with_numerals_are_no_quantities(text):
