@@ -9,7 +9,6 @@ import re
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import chain
-from sys import intern
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -56,8 +55,7 @@ def _remembered(piece: str) -> _Cut:
 
 def _afresh(piece: str) -> _Cut:
     folded = fold(piece)
-    chars = (intern(CHAR_MARK + char) for char in _CJK.findall(folded))
-    return tuple(map(intern, words(folded))), tuple(chars)
+    return tuple(words(folded)), tuple(CHAR_MARK + char for char in _CJK.findall(folded))
 
 
 def words(folded: str) -> list[str]:
